@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * utrace: several independent tracing engines on one thread.
+ *
+ * An engine is attached to one thread.  It asks for events by a mask; for each
+ * event its callbacks run in the thread's own context, in process context
+ * with no locks held, and may sleep briefly.  They must not wait for anything
+ * outside: a callback that has to wait returns UTRACE_STOP and is answered
+ * later by utrace_resume().  Only REAP may run in another thread's context.
+ *
+ * Engines are called in the order they were attached, at SYSCALL_ENTRY in the
+ * reverse order: the engine attached last is closest to user mode.  For each
+ * engine its report_quiesce() comes first, if it asked for QUIESCE, then the
+ * callback of the event.  An engine attached during a pass hears nothing
+ * of that pass.
+ *
+ * The thread runs only when no engine wants it held.  One engine's resume never
+ * ends another's hold.  SIGKILL, a sibling's exec and the group's exit
+ * end every hold at once.
+ */
+#ifndef _LINUX_UTRACE_H
+#define _LINUX_UTRACE_H
+
+#include <linux/err.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+
+#include "../uapi/utrace.h"
+
+struct pt_regs;
+struct utrace;
+struct utrace_engine;
+
+/**
+ * struct utrace_engine_ops - what an engine hears
+ * @report_quiesce: before each other callback, and near user mode with @event 0
+ * @report_syscall_entry: before the call, before ptrace and seccomp see it;
+ *	@regs may be changed, the returned action carries RUN or ABORT
+ * @report_syscall_exit: after the call; the result in @regs may be changed
+ * @report_clone: @child is made and has run nothing; it may be attached to
+ * @report_exec: after success, before the new image's first instruction
+ * @report_exit: @code is what the parent will see; memory and files are whole.
+ *	A STOP is not honoured once the group's exit has begun
+ * @report_death: a zombie; only UTRACE_DETACH means anything, no hold is possible
+ * @report_reap: last of all, maybe in the reaper's context; must not block.  The
+ *	engine is detached when it returns
+ * @release: the last reference is gone; frees the engine's data
+ *
+ * Callbacks get the strongest action that engines before it asked for and
+ * return their own: enum utrace_resume_action, at syscall entry with enum
+ * utrace_syscall_action.  A callback not given counts as UTRACE_RESUME.
+ */
+struct utrace_engine_ops {
+	u32 (*report_quiesce)(u32 action, struct utrace_engine *engine, u32 event);
+	u32 (*report_syscall_entry)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
+	u32 (*report_syscall_exit)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
+	u32 (*report_clone)(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
+			    struct task_struct *child);
+	u32 (*report_exec)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
+	u32 (*report_exit)(u32 action, struct utrace_engine *engine, long code);
+	u32 (*report_death)(struct utrace_engine *engine, bool group_dead);
+	void (*report_reap)(struct utrace_engine *engine, struct task_struct *task);
+	void (*release)(struct utrace_engine *engine);
+};
+
+/**
+ * struct utrace_slot - one of an engine's two reasons to hold its thread
+ * @stop_seq: highest number for which it wants the thread held
+ * @go_seq: highest number released
+ * @handed: highest number handed to this engine
+ * @window: bit i says that the number i steps below @handed was handed to it too
+ *
+ * The slot is open, and the thread held, while stop_seq > go_seq.  All under
+ * the thread's utrace lock.
+ */
+struct utrace_slot {
+	u64 stop_seq;
+	u64 go_seq;
+	u64 handed;
+	u64 window;
+};
+
+/**
+ * struct utrace_engine - one tracer on one thread
+ * @ops: its callbacks
+ * @data: its own
+ * @events: what it asked for; change it with utrace_set_events()
+ *
+ * The rest belongs to the core.
+ */
+struct utrace_engine {
+	const struct utrace_engine_ops *ops;
+	void *data;
+	u32 events;
+
+	/* private: */
+	u32 flags;
+	refcount_t ref;
+	u32 exec_id;
+	struct list_head entry;
+	struct utrace *utrace;
+	const struct utrace_owner *owner;
+	u64 order;
+	struct utrace_slot slot[2];
+};
+
+/* ---- attach ---- */
+
+#define UTRACE_ATTACH_MATCH_OPS		0x01u	/* look for an engine with these ops */
+#define UTRACE_ATTACH_MATCH_DATA	0x02u	/* and this data */
+#define UTRACE_ATTACH_CREATE		0x10u	/* make one */
+#define UTRACE_ATTACH_EXCLUSIVE		0x20u	/* -EEXIST if one matches */
+
+/**
+ * struct utrace_owner - by whose rights an engine is attached
+ * @cred: checked at attach, as ptrace would, and anew at every exec
+ * @secid: what the security module calls the target's label, checked at exec
+ * @file: for file_ns_capable(): the opener's capabilities
+ *
+ * An engine without an owner belongs to the kernel and may stay on any image.
+ */
+struct utrace_owner {
+	const struct cred *cred;
+	struct file *file;
+};
+
+/**
+ * utrace_attach_task - attach an engine to a thread, or look one up
+ * @target: the thread; the caller holds a reference
+ * @flags: UTRACE_ATTACH_MATCH_*, UTRACE_ATTACH_CREATE, UTRACE_ATTACH_EXCLUSIVE
+ * @ops: its callbacks, or what to match
+ * @data: its data, or what to match
+ * @owner: by whose rights, NULL for the kernel's; must outlive the engine
+ *
+ * A new engine asks for no events and so hears nothing before
+ * utrace_set_events(): complete @data first.
+ *
+ * Context: may sleep.
+ * Return: the engine with a reference for the caller, or
+ *	-ENOENT without CREATE: none matches;
+ *	-EINVAL CREATE without @ops;
+ *	-EPERM a kernel thread, or the owner may not trace the target;
+ *	-EEXIST EXCLUSIVE and one matches;
+ *	-ESRCH the target is dead and reaped, or about to be;
+ *	-EINTR a signal came while waiting for the target's exec to end;
+ *	-ENOMEM.
+ */
+struct utrace_engine *utrace_attach_task(struct task_struct *target, u32 flags,
+					 const struct utrace_engine_ops *ops, void *data,
+					 const struct utrace_owner *owner);
+
+struct utrace_engine *utrace_attach_pid(struct pid *pid, u32 flags,
+					const struct utrace_engine_ops *ops, void *data,
+					const struct utrace_owner *owner);
+
+/* ---- references ---- */
+
+static inline void utrace_engine_get(struct utrace_engine *engine)
+{
+	refcount_inc(&engine->ref);
+}
+
+void __utrace_engine_release(struct utrace_engine *engine);
+
+static inline void utrace_engine_put(struct utrace_engine *engine)
+{
+	if (refcount_dec_and_test(&engine->ref))
+		__utrace_engine_release(engine);
+}
+
+/* ---- control: none of these blocks, but for the barrier ---- */
+
+/**
+ * utrace_set_events - replace the set of events an engine hears
+ * @engine: the caller holds a reference
+ * @events: UTRACE_EVENT() bits
+ *
+ * Return: 0, or
+ *	-ESRCH detached, or the target is reaped;
+ *	-EALREADY newly asking for DEATH or QUIESCE of a dying target, or giving up
+ *		DEATH or QUIESCE when the death report has begun: nothing changed;
+ *	-EINPROGRESS done, but a callback to this engine is running that may still be
+ *		of the old set: utrace_barrier() ends the doubt;
+ *	-EINVAL an unknown event.
+ */
+int __must_check utrace_set_events(struct utrace_engine *engine, u32 events);
+
+/**
+ * utrace_control - ask something of an engine's thread
+ * @engine: the caller holds a reference
+ * @action: STOP, INTERRUPT, REPORT, RESUME (the latest number) or DETACH
+ *
+ * Return: 0 it is so now, or
+ *	-EINPROGRESS STOP: it runs still, and will stop before it runs another
+ *		instruction of its own; DETACH: a callback to this engine is running,
+ *		it is detached when that returns;
+ *	-ESRCH detached, reaped, or dead and the action is not DETACH;
+ *	-EALREADY DETACH while its death report runs: the report does it;
+ *	-EINVAL no such action.
+ */
+int __must_check utrace_control(struct utrace_engine *engine, enum utrace_resume_action action);
+
+/**
+ * utrace_stop - ask for a stop and learn its number
+ * @engine: the caller holds a reference
+ * @seq: receives the number that utrace_resume() has to answer
+ *
+ * Return: as utrace_control() with UTRACE_STOP.
+ */
+int __must_check utrace_stop(struct utrace_engine *engine, u64 *seq);
+
+/**
+ * utrace_resume - let the thread go on, as far as this engine goes
+ * @engine: the caller holds a reference
+ * @seq: the number it answers, or UTRACE_SEQ_LATEST
+ *
+ * Early, late, repeated and stale answers are all right: an answer releases the stops
+ * of its own slot up to its own number, and none later.
+ *
+ * Return: 0, or -ESRCH as utrace_control(); -ERANGE this number was never handed
+ *	to this engine (nothing changed).
+ */
+int __must_check utrace_resume(struct utrace_engine *engine, u64 seq);
+
+/**
+ * utrace_barrier - wait until no callback to this engine runs
+ * @engine: the caller holds a reference
+ *
+ * Context: may sleep; a callback of this engine gets 0 at once.
+ * Return: 0 none runs and what the last one returned was applied;
+ *	-ESRCH it is detached and none runs;
+ *	-ERESTARTSYS a signal came.
+ */
+int __must_check utrace_barrier(struct utrace_engine *engine);
+
+/**
+ * utrace_report_seq - the number of the callback that is running
+ * @engine: in a callback of this engine
+ *
+ * Return: what utrace_resume() has to answer if this callback returns STOP.
+ */
+static inline u64 utrace_report_seq(const struct utrace_engine *engine)
+{
+	return engine->slot[UTRACE_SLOT_REPORT].handed;
+}
+
+/* ---- examination ---- */
+
+/**
+ * struct utrace_examiner - a thread that is being looked at
+ * @task: the thread, pinned
+ */
+struct utrace_examiner {
+	struct task_struct *task;
+	/* private: */
+	unsigned long switches;
+};
+
+/**
+ * utrace_prepare_examine - begin to look at a thread this engine holds
+ * @engine: the caller holds a reference
+ * @exam: to be given to utrace_finish_examine()
+ *
+ * Between the two the thread's registers may be read and written.  Memory
+ * goes through utrace_access_vm().
+ *
+ * Return: 0; -EINVAL this engine does not hold it; -ESRCH dead or detached;
+ *	-EAGAIN it is not asleep yet, or woke.
+ */
+int __must_check utrace_prepare_examine(struct utrace_engine *engine,
+					struct utrace_examiner *exam);
+
+/**
+ * utrace_finish_examine - end it
+ *
+ * Return: 0; -EAGAIN the thread woke meanwhile: what was read may not be true.
+ */
+int __must_check utrace_finish_examine(struct utrace_engine *engine, struct utrace_examiner *exam);
+
+/**
+ * utrace_access_vm - read or write the memory of a thread this engine holds
+ * @buf: kernel memory of @len bytes
+ *
+ * The address space is the one the owner's rights were checked for: after an exec
+ * that was not checked yet this gives -EPERM.
+ *
+ * Return: bytes done, short at the first bad page; or an errno.
+ */
+ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void *buf, size_t len,
+			 bool write);
+
+/**
+ * utrace_abort_syscall - skip the call at whose entry this engine holds the thread
+ * @result: what the program will see
+ *
+ * Return: 0; -EINVAL it does not hold it at a system call's entry.
+ */
+int __must_check utrace_abort_syscall(struct utrace_engine *engine, long result);
+
+#endif /* _LINUX_UTRACE_H */

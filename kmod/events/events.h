@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the hooks tell the core.  All run in the thread's own context, in process
+ * context with no locks held, unless said otherwise, and may sleep.  None
+ * takes a thread for granted: a thread without engines is let go at once.
+ */
+#ifndef UTRACE_EVENTS_EVENTS_H
+#define UTRACE_EVENTS_EVENTS_H
+
+#include <linux/sched.h>
+
+struct pt_regs;
+
+/* Before the call, before ptrace and seccomp.  True: skip it, regs hold the result. */
+bool utrace_report_syscall_entry(struct pt_regs *regs);
+
+/* After the call, before ptrace's exit stop. */
+void utrace_report_syscall_exit(struct pt_regs *regs);
+
+/* In the parent: @child has not run.  Also takes from the child what it copied of our flags. */
+void utrace_report_clone(struct task_struct *child);
+
+/* After success, before ptrace's exec event. */
+void utrace_report_exec(void);
+
+/*
+ * At the top of do_group_exit() (@group, before the group's exit has begun) and of do_exit().
+ * Called for both on the way of one thread: the second time is silent.
+ */
+void utrace_report_exit(long code, bool group);
+
+/* A zombie, or gone already if nobody waits for it: never holds, sighand may be NULL. */
+void utrace_report_death(void);
+
+/* In whatever thread reaps @task. */
+void utrace_report_reap(struct task_struct *task);
+
+/*
+ * The kernel has just cleared or set flags of @task that we share with it (single
+ * step, user dispatch): set ours again.  @task is current or does not run.  Any context.
+ */
+void utrace_rearm(struct task_struct *task);
+
+/*
+ * The thread's own user dispatch, as the program or its debugger set it: kept by the core since
+ * its flag is the one that brings us to syscall entry (H-9).  @task is current or stopped.
+ */
+bool utrace_user_dispatch_get(struct task_struct *task);
+void utrace_user_dispatch_set(struct task_struct *task, bool on);
+
+#endif

@@ -22,13 +22,11 @@
 #define _LINUX_UTRACE_H
 
 #include <linux/err.h>
-#include <linux/refcount.h>
 #include <linux/sched.h>
 
 #include "../uapi/utrace.h"
 
 struct pt_regs;
-struct utrace;
 struct utrace_engine;
 
 /**
@@ -44,7 +42,13 @@ struct utrace_engine;
  * @report_death: a zombie; only UTRACE_DETACH means anything, no hold is possible
  * @report_reap: last of all, maybe in the reaper's context; must not block.  The
  *	engine is detached when it returns
- * @release: the last reference is gone; frees the engine's data
+ * @report_stopped: the thread is held because of this engine's asynchronous stop @seq and
+ *	goes to sleep: once for each number that utrace_stop() answered with -EINPROGRESS.
+ *	Called under the thread's lock with interrupts off: must neither block nor
+ *	call back.  @seq is the highest number it is held for
+ * @report_lost: the owner may not trace the new image, so the core has detached the
+ *	engine: the last call but @release
+ * @release: the last reference is gone; frees the engine's data.  Any process context
  *
  * Callbacks get the strongest action that engines before it asked for and
  * return their own: enum utrace_resume_action, at syscall entry with enum
@@ -60,48 +64,21 @@ struct utrace_engine_ops {
 	u32 (*report_exit)(u32 action, struct utrace_engine *engine, long code);
 	u32 (*report_death)(struct utrace_engine *engine, bool group_dead);
 	void (*report_reap)(struct utrace_engine *engine, struct task_struct *task);
+	void (*report_stopped)(struct utrace_engine *engine, u64 seq);
+	void (*report_lost)(struct utrace_engine *engine);
 	void (*release)(struct utrace_engine *engine);
-};
-
-/**
- * struct utrace_slot - one of an engine's two reasons to hold its thread
- * @stop_seq: highest number for which it wants the thread held
- * @go_seq: highest number released
- * @handed: highest number handed to this engine
- * @window: bit i says that the number i steps below @handed was handed to it too
- *
- * The slot is open, and the thread held, while stop_seq > go_seq.  All under
- * the thread's utrace lock.
- */
-struct utrace_slot {
-	u64 stop_seq;
-	u64 go_seq;
-	u64 handed;
-	u64 window;
 };
 
 /**
  * struct utrace_engine - one tracer on one thread
  * @ops: its callbacks
  * @data: its own
- * @events: what it asked for; change it with utrace_set_events()
  *
- * The rest belongs to the core.
+ * Made by utrace_attach_task(); the core keeps the rest beside it.
  */
 struct utrace_engine {
 	const struct utrace_engine_ops *ops;
 	void *data;
-	u32 events;
-
-	/* private: */
-	u32 flags;
-	refcount_t ref;
-	u32 exec_id;
-	struct list_head entry;
-	struct utrace *utrace;
-	const struct utrace_owner *owner;
-	u64 order;
-	struct utrace_slot slot[2];
 };
 
 /* ---- attach ---- */
@@ -110,11 +87,11 @@ struct utrace_engine {
 #define UTRACE_ATTACH_MATCH_DATA	0x02u	/* and this data */
 #define UTRACE_ATTACH_CREATE		0x10u	/* make one */
 #define UTRACE_ATTACH_EXCLUSIVE		0x20u	/* -EEXIST if one matches */
+#define UTRACE_ATTACH_INHERIT		0x40u	/* @target is the child of a report_clone() to this owner's engine */
 
 /**
  * struct utrace_owner - by whose rights an engine is attached
  * @cred: checked at attach, as ptrace would, and anew at every exec
- * @secid: what the security module calls the target's label, checked at exec
  * @file: for file_ns_capable(): the opener's capabilities
  *
  * An engine without an owner belongs to the kernel and may stay on any image.
@@ -130,7 +107,7 @@ struct utrace_owner {
  * @flags: UTRACE_ATTACH_MATCH_*, UTRACE_ATTACH_CREATE, UTRACE_ATTACH_EXCLUSIVE
  * @ops: its callbacks, or what to match
  * @data: its data, or what to match
- * @owner: by whose rights, NULL for the kernel's; must outlive the engine
+ * @owner: by whose rights, NULL for the kernel's; valid until @ops->release
  *
  * A new engine asks for no events and so hears nothing before
  * utrace_set_events(): complete @data first.
@@ -153,20 +130,27 @@ struct utrace_engine *utrace_attach_pid(struct pid *pid, u32 flags,
 					const struct utrace_engine_ops *ops, void *data,
 					const struct utrace_owner *owner);
 
+/**
+ * utrace_may_attach - would utrace_attach_task() be allowed
+ * @target: the thread; the caller holds a reference
+ * @owner: by whose rights
+ *
+ * Context: may sleep.
+ * Return: 0, or what utrace_attach_task() would give for want of rights.
+ */
+int __must_check utrace_may_attach(struct task_struct *target, const struct utrace_owner *owner);
+
 /* ---- references ---- */
 
-static inline void utrace_engine_get(struct utrace_engine *engine)
-{
-	refcount_inc(&engine->ref);
-}
+void utrace_engine_get(struct utrace_engine *engine);
+void utrace_engine_put(struct utrace_engine *engine);
 
-void __utrace_engine_release(struct utrace_engine *engine);
-
-static inline void utrace_engine_put(struct utrace_engine *engine)
-{
-	if (refcount_dec_and_test(&engine->ref))
-		__utrace_engine_release(engine);
-}
+/**
+ * utrace_engine_task - the thread an engine is, or was, attached to
+ *
+ * Return: the thread; valid as long as the caller holds a reference on @engine.
+ */
+struct task_struct *utrace_engine_task(const struct utrace_engine *engine);
 
 /* ---- control: none of these blocks, but for the barrier ---- */
 
@@ -239,10 +223,26 @@ int __must_check utrace_barrier(struct utrace_engine *engine);
  *
  * Return: what utrace_resume() has to answer if this callback returns STOP.
  */
-static inline u64 utrace_report_seq(const struct utrace_engine *engine)
-{
-	return engine->slot[UTRACE_SLOT_REPORT].handed;
-}
+u64 utrace_report_seq(struct utrace_engine *engine);
+
+/**
+ * struct utrace_engine_state - how an engine and its thread stand
+ * @seq: by slot, the number this engine holds the thread for; 0 if it does not
+ * @asleep: the thread does sleep now, in a hold or in job control's or ptrace's stop
+ * @others: another engine holds it too
+ */
+struct utrace_engine_state {
+	u64 seq[2];
+	bool asleep;
+	bool others;
+};
+
+/**
+ * utrace_engine_state - look at an engine and its thread
+ * @engine: the caller holds a reference; a detached one holds nothing
+ * @state: filled in; old news as soon as it is there
+ */
+void utrace_engine_state(struct utrace_engine *engine, struct utrace_engine_state *state);
 
 /* ---- examination ---- */
 
@@ -264,8 +264,9 @@ struct utrace_examiner {
  * Between the two the thread's registers may be read and written.  Memory
  * goes through utrace_access_vm().
  *
+ * Context: may sleep, until the thread that was told to stop is asleep.
  * Return: 0; -EINVAL this engine does not hold it; -ESRCH dead or detached;
- *	-EAGAIN it is not asleep yet, or woke.
+ *	-EPERM the image was not checked for this engine's owner; -ERESTARTSYS a signal came.
  */
 int __must_check utrace_prepare_examine(struct utrace_engine *engine,
 					struct utrace_examiner *exam);
@@ -290,11 +291,14 @@ ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void 
 			 bool write);
 
 /**
- * utrace_abort_syscall - skip the call at whose entry this engine holds the thread
+ * utrace_abort_syscall - skip the call at whose entry this engine was called
+ * @seq: the number of that callback, or UTRACE_SEQ_LATEST
  * @result: what the program will see
  *
- * Return: 0; -EINVAL it does not hold it at a system call's entry.
+ * For an engine that returned, or is about to return, STOP; resume the thread after it.
+ *
+ * Return: 0; -EINVAL the thread is not, or no longer, at that entry; -ESRCH detached.
  */
-int __must_check utrace_abort_syscall(struct utrace_engine *engine, long result);
+int __must_check utrace_abort_syscall(struct utrace_engine *engine, u64 seq, long result);
 
 #endif /* _LINUX_UTRACE_H */

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Attaching an engine to a thread, and by whose rights. */
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/ptrace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include "attach.h"
+#include "compat/rights.h"
+#include "compat/symbols.h"
+#include "hooks/hooks.h"
+
+static bool utrace_matches(const struct utrace_link *link, u32 flags,
+			   const struct utrace_engine_ops *ops, const void *data)
+{
+	if (link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING))
+		return false;
+	if ((flags & UTRACE_ATTACH_MATCH_OPS) && link->engine.ops != ops)
+		return false;
+	if ((flags & UTRACE_ATTACH_MATCH_DATA) && link->engine.data != data)
+		return false;
+	return true;
+}
+
+/* Lock held. */
+static struct utrace_link *utrace_lookup(struct utrace *utrace, u32 flags,
+					 const struct utrace_engine_ops *ops, const void *data)
+{
+	struct utrace_link *link;
+
+	list_for_each_entry(link, &utrace->attached, entry)
+		if (utrace_matches(link, flags, ops, data))
+			return link;
+	list_for_each_entry(link, &utrace->attaching, entry)
+		if (utrace_matches(link, flags, ops, data))
+			return link;
+	return NULL;
+}
+
+static struct utrace_engine *utrace_attach_lookup(struct task_struct *target, u32 flags,
+						  const struct utrace_engine_ops *ops,
+						  const void *data)
+{
+	struct utrace *utrace = utrace_find(target);
+	struct utrace_link *link;
+
+	if (!utrace)
+		return ERR_PTR(-ENOENT);
+	spin_lock_irq(&utrace->lock);
+	link = utrace_lookup(utrace, flags, ops, data);
+	if (link)
+		utrace_engine_get(&link->engine);
+	spin_unlock_irq(&utrace->lock);
+	utrace_put(utrace);
+	return link ? &link->engine : ERR_PTR(-ENOENT);
+}
+
+/*
+ * Put a link on its thread.  0; -EAGAIN the utrace was retired meanwhile; -EEXIST; -ESRCH reaped.
+ * The image cannot change below us: the caller holds cred_guard_mutex, or the target is a child that
+ * has not run.
+ */
+static int utrace_link_attach(struct utrace_link *link, u32 flags)
+{
+	struct utrace *utrace = link->utrace;
+	int ret = 0;
+
+	spin_lock_irq(&utrace->lock);
+	if (utrace->reaping) {
+		ret = -ESRCH;
+	} else if (utrace->retired) {
+		ret = -EAGAIN;
+	} else if ((flags & UTRACE_ATTACH_EXCLUSIVE) &&
+		   utrace_lookup(utrace, flags, link->engine.ops, link->engine.data)) {
+		ret = -EEXIST;
+	} else {
+		link->exec_id = READ_ONCE(utrace->task->self_exec_id);
+		link->order = ++utrace->orders;
+		/* The list's own reference. */
+		refcount_inc(&link->ref);
+		list_add_tail(&link->entry, &utrace->attaching);
+		utrace->events |= UTRACE_EVENT(REAP);
+	}
+	spin_unlock_irq(&utrace->lock);
+	return ret;
+}
+
+static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 flags,
+					       const struct utrace_engine_ops *ops, void *data,
+					       const struct utrace_owner *owner)
+{
+	struct utrace_link *link;
+	struct utrace *utrace;
+	int ret;
+
+	do {
+		utrace = utrace_obtain(target);
+		if (IS_ERR(utrace))
+			return ERR_CAST(utrace);
+		link = utrace_link_new(utrace, ops, data, owner);
+		if (link && owner)
+			link->label = utrace_task_label(target);
+		ret = link ? utrace_link_attach(link, flags) : -ENOMEM;
+		if (ret) {
+			if (link) {
+				/* Never attached: its maker keeps the data. */
+				link->engine.ops = &utrace_no_ops;
+				utrace_engine_put(&link->engine);
+			}
+			utrace_retire_if_idle(utrace);
+		}
+		utrace_put(utrace);
+	} while (ret == -EAGAIN);
+	return ret ? ERR_PTR(ret) : &link->engine;
+}
+
+const struct utrace_engine_ops utrace_no_ops = {};
+
+static int utrace_check_owner(struct task_struct *target, const struct utrace_owner *owner)
+{
+	const struct cred *old = override_creds(owner->cred);
+	bool allowed = k_ptrace_may_access(target, PTRACE_MODE_ATTACH_REALCREDS);
+
+	revert_creds(old);
+	return allowed ? 0 : -EPERM;
+}
+
+int utrace_may_attach(struct task_struct *target, const struct utrace_owner *owner)
+{
+	int ret;
+
+	if (target->flags & PF_KTHREAD)
+		return -EPERM;
+	if (mutex_lock_interruptible(&target->signal->cred_guard_mutex))
+		return -EINTR;
+	ret = utrace_check_owner(target, owner);
+	mutex_unlock(&target->signal->cred_guard_mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(utrace_may_attach);
+
+struct utrace_engine *utrace_attach_task(struct task_struct *target, u32 flags,
+					 const struct utrace_engine_ops *ops, void *data,
+					 const struct utrace_owner *owner)
+{
+	struct utrace_engine *engine;
+	int ret;
+
+	if (!(flags & UTRACE_ATTACH_CREATE))
+		return utrace_attach_lookup(target, flags, ops, data);
+	if (!ops)
+		return ERR_PTR(-EINVAL);
+	if (target->flags & PF_KTHREAD)
+		return ERR_PTR(-EPERM);
+	if (!owner || (flags & UTRACE_ATTACH_INHERIT))
+		return utrace_attach_new(target, flags, ops, data, owner);
+
+	/* Against an exec that changes what the rights were checked for (H-3); killable and interruptible, as ptrace's. */
+	if (mutex_lock_interruptible(&target->signal->cred_guard_mutex))
+		return ERR_PTR(-EINTR);
+	ret = utrace_check_owner(target, owner);
+	if (ret) {
+		engine = ERR_PTR(ret);
+	} else {
+		k_audit_ptrace(target);
+		engine = utrace_attach_new(target, flags, ops, data, owner);
+	}
+	mutex_unlock(&target->signal->cred_guard_mutex);
+	return engine;
+}
+EXPORT_SYMBOL_GPL(utrace_attach_task);
+
+struct utrace_engine *utrace_attach_pid(struct pid *pid, u32 flags,
+					const struct utrace_engine_ops *ops, void *data,
+					const struct utrace_owner *owner)
+{
+	struct task_struct *target = get_pid_task(pid, PIDTYPE_PID);
+	struct utrace_engine *engine;
+
+	if (!target)
+		return ERR_PTR(-ESRCH);
+	engine = utrace_attach_task(target, flags, ops, data, owner);
+	put_task_struct(target);
+	return engine;
+}
+EXPORT_SYMBOL_GPL(utrace_attach_pid);
+
+/*
+ * May this owner keep its engine on the image that current has just become?  Rules of our own: in
+ * the target's context ptrace_may_access() would ask the target about itself (H-2).
+ */
+static bool utrace_owner_may_keep(const struct utrace_link *link)
+{
+	const struct cred *tracer = link->owner->cred;
+	const struct cred *cred = current_cred();
+	bool same_ids = uid_eq(tracer->uid, cred->euid) && uid_eq(tracer->uid, cred->suid) &&
+			uid_eq(tracer->uid, cred->uid) && gid_eq(tracer->gid, cred->egid) &&
+			gid_eq(tracer->gid, cred->sgid) && gid_eq(tracer->gid, cred->gid);
+
+	if (!current->mm)
+		return false;
+	if (k_yama_scope() >= 3)
+		return false;
+	if (file_ns_capable(link->owner->file, current->mm->user_ns, CAP_SYS_PTRACE))
+		return true;
+	return same_ids && k_yama_scope() < 2 && !utrace_exec_secure(current) &&
+	       utrace_task_dumpable(current) && link->label == utrace_task_label(current);
+}
+
+/* The first engine whose owner was not checked for this image, with a reference.  Lock held. */
+static struct utrace_link *utrace_first_stale(struct utrace *utrace)
+{
+	struct utrace_link *link;
+
+	list_for_each_entry(link, &utrace->attached, entry) {
+		if (!utrace_link_current(link)) {
+			refcount_inc(&link->ref);
+			return link;
+		}
+	}
+	return NULL;
+}
+
+void utrace_recheck_owners(struct utrace *utrace)
+{
+	struct utrace_link *link;
+	bool keep, off;
+	u64 label;
+
+	spin_lock_irq(&utrace->lock);
+	list_splice_tail_init(&utrace->attaching, &utrace->attached);
+	while ((link = utrace_first_stale(utrace))) {
+		/* The security module may want to sleep or to write its log. */
+		spin_unlock_irq(&utrace->lock);
+		keep = utrace_owner_may_keep(link);
+		label = utrace_task_label(current);
+		spin_lock_irq(&utrace->lock);
+
+		off = false;
+		if (!(link->flags & UTRACE_LINK_DETACHED)) {
+			if (keep) {
+				link->exec_id = READ_ONCE(current->self_exec_id);
+				link->label = label;
+			} else {
+				utrace_link_detach(link);
+				off = true;
+			}
+		}
+		spin_unlock_irq(&utrace->lock);
+		if (off) {
+			if (link->engine.ops->report_lost)
+				link->engine.ops->report_lost(&link->engine);
+			/* The list's. */
+			utrace_engine_put(&link->engine);
+		}
+		utrace_engine_put(&link->engine);
+		spin_lock_irq(&utrace->lock);
+	}
+	spin_unlock_irq(&utrace->lock);
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Engines: references, numbers, and the step off a thread. */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "compat/symbols.h"
+#include "engine.h"
+
+static struct kmem_cache *link_cache;
+
+int utrace_engine_init(void)
+{
+	link_cache = KMEM_CACHE(utrace_link, SLAB_ACCOUNT);
+	return link_cache ? 0 : -ENOMEM;
+}
+
+void utrace_engine_exit(void)
+{
+	kmem_cache_destroy(link_cache);
+}
+
+static u32 ops_hear(const struct utrace_engine_ops *ops)
+{
+	return (ops->report_quiesce ? UTRACE_EVENT(QUIESCE) : 0) |
+	       (ops->report_syscall_entry ? UTRACE_EVENT(SYSCALL_ENTRY) : 0) |
+	       (ops->report_syscall_exit ? UTRACE_EVENT(SYSCALL_EXIT) : 0) |
+	       (ops->report_clone ? UTRACE_EVENT(CLONE) : 0) |
+	       (ops->report_exec ? UTRACE_EVENT(EXEC) : 0) |
+	       (ops->report_exit ? UTRACE_EVENT(EXIT) : 0) |
+	       (ops->report_death ? UTRACE_EVENT(DEATH) : 0) |
+	       (ops->report_reap ? UTRACE_EVENT(REAP) : 0);
+}
+
+struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_engine_ops *ops,
+				    void *data, const struct utrace_owner *owner)
+{
+	struct utrace_link *link = kmem_cache_zalloc(link_cache, GFP_KERNEL);
+
+	if (!link)
+		return NULL;
+	link->engine.ops = ops;
+	link->engine.data = data;
+	link->hears = ops_hear(ops);
+	link->owner = owner;
+	link->utrace = utrace;
+	utrace_hold_ref(utrace);
+	INIT_LIST_HEAD(&link->entry);
+	refcount_set(&link->ref, 1);
+	/* The module stays as long as one engine does (contract 12); its caller runs in it. */
+	__module_get(THIS_MODULE);
+	return link;
+}
+
+void utrace_engine_get(struct utrace_engine *engine)
+{
+	refcount_inc(&to_link(engine)->ref);
+}
+EXPORT_SYMBOL_GPL(utrace_engine_get);
+
+void utrace_engine_put(struct utrace_engine *engine)
+{
+	struct utrace_link *link = to_link(engine);
+
+	if (!refcount_dec_and_test(&link->ref))
+		return;
+	if (engine->ops->release)
+		engine->ops->release(engine);
+	utrace_put(link->utrace);
+	kmem_cache_free(link_cache, link);
+	module_put(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(utrace_engine_put);
+
+struct task_struct *utrace_engine_task(const struct utrace_engine *engine)
+{
+	return container_of(engine, struct utrace_link, engine)->utrace->task;
+}
+EXPORT_SYMBOL_GPL(utrace_engine_task);
+
+u64 utrace_link_number(struct utrace_link *link, unsigned int slot)
+{
+	u64 seq;
+
+	lockdep_assert_held(&link->utrace->lock);
+	seq = utrace_seq(++link->utrace->counter, slot);
+	utrace_slot_hand(&link->slot[slot], seq);
+	return seq;
+}
+
+u64 utrace_report_seq(struct utrace_engine *engine)
+{
+	/* Only callbacks of this engine, in its thread, hand out report numbers: no lock needed there. */
+	return READ_ONCE(to_link(engine)->slot[UTRACE_SLOT_REPORT].handed);
+}
+EXPORT_SYMBOL_GPL(utrace_report_seq);
+
+static bool list_wants_hold(const struct list_head *list, const struct utrace_link *but)
+{
+	const struct utrace_link *link;
+
+	list_for_each_entry(link, list, entry)
+		if (link != but && utrace_link_open(link) && utrace_link_current(link))
+			return true;
+	return false;
+}
+
+bool utrace_others_hold(const struct utrace *utrace, const struct utrace_link *but)
+{
+	lockdep_assert_held(&utrace->lock);
+	return list_wants_hold(&utrace->attached, but) ||
+	       list_wants_hold(&utrace->attaching, but);
+}
+
+bool utrace_wants_hold(const struct utrace *utrace)
+{
+	return utrace_others_hold(utrace, NULL);
+}
+
+void utrace_wake_if_free(struct utrace *utrace)
+{
+	/* Only out of our own sleep: ptrace's stop has the same state bit and must not see us. */
+	if (utrace->asleep && !utrace_wants_hold(utrace))
+		k_wake_up_state(utrace->task, __TASK_TRACED);
+}
+
+void utrace_sum_events(struct utrace *utrace)
+{
+	const struct utrace_link *link;
+	u32 events = 0;
+
+	lockdep_assert_held(&utrace->lock);
+	list_for_each_entry(link, &utrace->attached, entry)
+		events |= link->events | UTRACE_EVENT(REAP);
+	list_for_each_entry(link, &utrace->attaching, entry)
+		events |= link->events | UTRACE_EVENT(REAP);
+	utrace->events = events;
+	if (!utrace->retired)
+		utrace_set_flags(utrace);
+}
+
+void utrace_link_detach(struct utrace_link *link)
+{
+	struct utrace *utrace = link->utrace;
+
+	lockdep_assert_held(&utrace->lock);
+	link->flags |= UTRACE_LINK_DETACHED;
+	link->flags &= ~UTRACE_LINK_DETACHING;
+	link->events = 0;
+	list_del_init(&link->entry);
+	utrace_sum_events(utrace);
+	utrace_wake_if_free(utrace);
+}

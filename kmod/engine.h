@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An engine's link to its thread: what the core keeps beside the public part.
+ */
+#ifndef UTRACE_ENGINE_H
+#define UTRACE_ENGINE_H
+
+#include "../include/linux/utrace.h"
+#include "task.h"
+
+/* Flags of a link, under the thread's lock. */
+#define UTRACE_LINK_DETACHED	(1u << 0)	/* off the lists; only references are left */
+#define UTRACE_LINK_DETACHING	(1u << 1)	/* in a callback; off when that returns */
+#define UTRACE_LINK_TOLD	(1u << 2)	/* its open asynchronous stop was announced */
+
+struct utrace_link {
+	/* First, so that both are one pointer. */
+	struct utrace_engine engine;
+	refcount_t ref;
+	u32 flags;
+	u32 events;
+	/* Events its ops have a callback for. */
+	u32 hears;
+	/* The image its owner's rights were checked for (H-3). */
+	u32 exec_id;
+	/* What the security module called the thread then. */
+	u64 label;
+	struct utrace *utrace;
+	const struct utrace_owner *owner;
+	struct list_head entry;
+	/* Rising in attach order, so that a pass finds its place again. */
+	u64 order;
+	struct utrace_slot slot[2];
+};
+
+int utrace_engine_init(void);
+void utrace_engine_exit(void);
+
+static inline struct utrace_link *to_link(struct utrace_engine *engine)
+{
+	return container_of(engine, struct utrace_link, engine);
+}
+
+/* A new link with one reference, holding one on @utrace; not on any list yet.  NULL: no memory. */
+struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_engine_ops *ops,
+				    void *data, const struct utrace_owner *owner);
+
+/*
+ * Take a link off its thread: closes its slots, wakes the thread if nothing else holds it.  Lock
+ * held.  The list's reference passes to the caller, who puts it after unlocking and then
+ * calls utrace_retire_if_idle().
+ */
+void utrace_link_detach(struct utrace_link *link);
+
+/* Was this link's owner checked for the image the thread runs now? */
+static inline bool utrace_link_current(const struct utrace_link *link)
+{
+	return !link->owner || link->exec_id == (u32)READ_ONCE(link->utrace->task->self_exec_id);
+}
+
+static inline bool utrace_link_open(const struct utrace_link *link)
+{
+	return utrace_slot_open(&link->slot[UTRACE_SLOT_REPORT]) ||
+	       utrace_slot_open(&link->slot[UTRACE_SLOT_ASYNC]);
+}
+
+/* Does any engine want the thread held?  Lock held. */
+bool utrace_wants_hold(const struct utrace *utrace);
+/* Any but this one? */
+bool utrace_others_hold(const struct utrace *utrace, const struct utrace_link *but);
+
+/* If nothing holds it any more, end its sleep.  Lock held: it falls asleep under it too. */
+void utrace_wake_if_free(struct utrace *utrace);
+
+/* A number for this link's slot, handed to it.  Lock held. */
+u64 utrace_link_number(struct utrace_link *link, unsigned int slot);
+
+/* Every event any engine wants, and REAP while there is one (the REAP invariant).  Lock held. */
+void utrace_sum_events(struct utrace *utrace);
+
+#endif

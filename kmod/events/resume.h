@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef UTRACE_EVENTS_RESUME_H
+#define UTRACE_EVENTS_RESUME_H
+
+struct callback_head;
+
+/* The thread's task_work: near user mode, in its own context. */
+void utrace_work(struct callback_head *head);
+
+#endif

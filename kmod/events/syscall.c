@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* System calls: before and after. */
+#include <linux/sched/signal.h>
+#include <asm/syscall.h>
+
+#include "../gates.h"
+#include "../report.h"
+#include "../stop.h"
+#include "../trace.h"
+#include "events.h"
+
+/* The verdict given while the thread was held, over the one of the pass.  True: skip the call. */
+static bool take_verdict(struct utrace_pass *pass)
+{
+	struct utrace *utrace = pass->utrace;
+	bool skip = pass->syscall == UTRACE_SYSCALL_ABORT;
+
+	spin_lock_irq(&utrace->lock);
+	utrace->at_entry = false;
+	if (utrace->abort) {
+		syscall_set_return_value(current, pass->regs, 0, utrace->abort_result);
+		skip = true;
+	}
+	spin_unlock_irq(&utrace->lock);
+	/* Killed at the entry: the call is not run. */
+	return skip || fatal_signal_pending(current);
+}
+
+bool utrace_report_syscall_entry(struct pt_regs *regs)
+{
+	struct utrace *utrace = utrace_find(current);
+	struct utrace_pass pass = {
+		.utrace = utrace,
+		.event = UTRACE_EVENT(SYSCALL_ENTRY),
+		.may_stop = true,
+		.regs = regs,
+	};
+	bool skip = false;
+
+	utrace_gate(UTRACE_GATE_ENTRY_SAMPLED, current);
+	if (!utrace)
+		return false;
+	/* Gone since the flag was sampled, or the flag is the program's own (H-1). */
+	if (READ_ONCE(utrace->events) & UTRACE_EVENT(SYSCALL_ENTRY)) {
+		utrace_run_pass(&pass);
+		utrace_hold(utrace, pass.event);
+		skip = take_verdict(&pass);
+		trace_utrace_syscall_entry(current, regs);
+		utrace_retire_if_idle(utrace);
+	}
+	utrace_put(utrace);
+	return skip;
+}
+
+void utrace_report_syscall_exit(struct pt_regs *regs)
+{
+	struct utrace *utrace = utrace_find(current);
+	struct utrace_pass pass = {
+		.utrace = utrace,
+		.event = UTRACE_EVENT(SYSCALL_EXIT),
+		.may_stop = true,
+		.regs = regs,
+	};
+
+	if (!utrace)
+		return;
+	if (READ_ONCE(utrace->events) & UTRACE_EVENT(SYSCALL_EXIT)) {
+		utrace_run_pass(&pass);
+		utrace_hold(utrace, pass.event);
+		/* Last, so that it records the result the program will see (H-20). */
+		trace_utrace_syscall_exit(current, regs, syscall_get_return_value(current, regs));
+		utrace_retire_if_idle(utrace);
+	}
+	utrace_put(utrace);
+}
+
+void utrace_rearm(struct task_struct *task)
+{
+	struct utrace *utrace = utrace_find(task);
+	unsigned long irq;
+
+	if (!utrace)
+		return;
+	spin_lock_irqsave(&utrace->lock, irq);
+	if (!utrace->retired)
+		utrace_set_flags(utrace);
+	spin_unlock_irqrestore(&utrace->lock, irq);
+	utrace_put(utrace);
+}
+
+bool utrace_user_dispatch_get(struct task_struct *task)
+{
+	struct utrace *utrace = utrace_find(task);
+	bool on;
+
+	if (!utrace)
+		return test_task_syscall_work(task, SYSCALL_USER_DISPATCH);
+	on = READ_ONCE(utrace->user_dispatch);
+	utrace_put(utrace);
+	return on;
+}
+
+void utrace_user_dispatch_set(struct task_struct *task, bool on)
+{
+	struct utrace *utrace = utrace_find(task);
+
+	if (!utrace)
+		return;
+	spin_lock_irq(&utrace->lock);
+	utrace->user_dispatch = on;
+	if (!utrace->retired)
+		utrace_set_flags(utrace);
+	spin_unlock_irq(&utrace->lock);
+	utrace_put(utrace);
+}

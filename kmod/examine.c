@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Looking at, and changing, a thread that an engine holds. */
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+
+#include "compat/symbols.h"
+#include "stop.h"
+
+/* 0 it holds the thread, or will when the pass is over; else an errno.  Lock held. */
+static int check_holder(const struct utrace_link *link)
+{
+	const struct utrace *utrace = link->utrace;
+
+	if ((link->flags & UTRACE_LINK_DETACHED) || READ_ONCE(utrace->task->exit_state))
+		return -ESRCH;
+	if (!utrace_link_current(link))
+		return -EPERM;
+	if (!utrace_link_open(link) && utrace->reporting != link)
+		return -EINVAL;
+	return 0;
+}
+
+static unsigned long switches(const struct task_struct *task)
+{
+	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
+}
+
+/* Asleep and off its CPU, so that all its registers are in memory. */
+static bool is_quiet(const struct utrace *utrace)
+{
+	return utrace_task_stopped(utrace) && !smp_load_acquire(&utrace->task->on_cpu);
+}
+
+int utrace_prepare_examine(struct utrace_engine *engine, struct utrace_examiner *exam)
+{
+	struct utrace_link *link = to_link(engine);
+	struct utrace *utrace = link->utrace;
+	unsigned int spins = 0;
+	int ret;
+
+	for (;;) {
+		spin_lock_irq(&utrace->lock);
+		ret = check_holder(link);
+		spin_unlock_irq(&utrace->lock);
+		if (ret)
+			return ret;
+		if (is_quiet(utrace))
+			break;
+		/* Told of the event before the thread sleeps: it is on its way, or woke to join a group stop. */
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		if (spins++ < 16)
+			cond_resched();
+		else
+			usleep_range(20, 100);
+	}
+	if (!try_get_task_stack(utrace->task))
+		return -ESRCH;
+	exam->task = utrace->task;
+	exam->switches = switches(utrace->task);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(utrace_prepare_examine);
+
+int utrace_finish_examine(struct utrace_engine *engine, struct utrace_examiner *exam)
+{
+	struct utrace_link *link = to_link(engine);
+	struct utrace *utrace = link->utrace;
+	int ret = 0;
+
+	spin_lock_irq(&utrace->lock);
+	/* A wake to join a group stop runs no user code: what was read stays true while this engine holds on. */
+	if (check_holder(link) && (!is_quiet(utrace) || switches(exam->task) != exam->switches))
+		ret = -EAGAIN;
+	spin_unlock_irq(&utrace->lock);
+	k_put_task_stack(exam->task);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(utrace_finish_examine);
+
+ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void *buf, size_t len,
+			 bool write)
+{
+	struct utrace_link *link = to_link(engine);
+	struct task_struct *task = link->utrace->task;
+	struct mm_struct *mm = NULL;
+	ssize_t ret;
+
+	if (len > INT_MAX)
+		return -EINVAL;
+	/* The address space of the image this engine's owner was checked for, and no other (H-3). */
+	if (down_read_killable(&task->signal->exec_update_lock))
+		return -EINTR;
+	spin_lock_irq(&link->utrace->lock);
+	ret = check_holder(link);
+	spin_unlock_irq(&link->utrace->lock);
+	if (!ret)
+		mm = get_task_mm(task);
+	up_read(&task->signal->exec_update_lock);
+	if (ret)
+		return ret;
+	if (!mm)
+		return -ESRCH;
+	ret = k_access_remote_vm(mm, addr, buf, len, FOLL_FORCE | (write ? FOLL_WRITE : 0));
+	mmput(mm);
+	return ret ?: (len ? -EFAULT : 0);
+}
+EXPORT_SYMBOL_GPL(utrace_access_vm);
+
+int utrace_abort_syscall(struct utrace_engine *engine, u64 seq, long result)
+{
+	struct utrace_link *link = to_link(engine);
+	struct utrace *utrace = link->utrace;
+	struct utrace_slot *slot = &link->slot[UTRACE_SLOT_REPORT];
+	int ret = 0;
+
+	spin_lock_irq(&utrace->lock);
+	if (link->flags & UTRACE_LINK_DETACHED) {
+		ret = -ESRCH;
+	} else if (!utrace->at_entry || slot->handed <= slot->go_seq ||
+		   (seq != UTRACE_SEQ_LATEST && seq != slot->handed)) {
+		ret = -EINVAL;
+	} else {
+		utrace->abort = true;
+		utrace->abort_result = result;
+	}
+	spin_unlock_irq(&utrace->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(utrace_abort_syscall);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "gates.h"
+#include "report.h"
+#include "stop.h"
+
+static bool link_wants(const struct utrace_link *link, u32 event)
+{
+	u32 wanted = link->events & link->hears & (event | UTRACE_EVENT(QUIESCE));
+
+	return wanted && utrace_link_current(link);
+}
+
+/*
+ * The next engine of this pass after @prev (NULL: the first), with a reference; @prev's goes.  Engines that
+ * attach meanwhile are on the other list; engines that detach leave this one: order finds the place again if
+ * @prev itself has left.  Lock held, dropped to put @prev.
+ */
+static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_link *prev, bool reverse)
+{
+	struct list_head *head = &pass->utrace->attached;
+	struct list_head *at = head;
+	struct utrace_link *link, *found = NULL;
+
+	if (prev && !(prev->flags & UTRACE_LINK_DETACHED))
+		at = &prev->entry;
+	for (at = reverse ? at->prev : at->next; at != head; at = reverse ? at->prev : at->next) {
+		link = list_entry(at, struct utrace_link, entry);
+		if (prev && (reverse ? link->order >= prev->order : link->order <= prev->order))
+			continue;
+		if (link_wants(link, pass->event)) {
+			found = link;
+			refcount_inc(&found->ref);
+			break;
+		}
+	}
+	if (prev) {
+		spin_unlock_irq(&pass->utrace->lock);
+		utrace_engine_put(&prev->engine);
+		spin_lock_irq(&pass->utrace->lock);
+	}
+	return found;
+}
+
+static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32 action)
+{
+	const struct utrace_engine_ops *ops = link->engine.ops;
+	struct utrace_engine *engine = &link->engine;
+
+	switch (pass->event) {
+	case UTRACE_EVENT(SYSCALL_ENTRY):
+		return ops->report_syscall_entry(action | pass->syscall, engine, pass->regs);
+	case UTRACE_EVENT(SYSCALL_EXIT):
+		return ops->report_syscall_exit(action, engine, pass->regs);
+	case UTRACE_EVENT(CLONE):
+		return ops->report_clone(action, engine, pass->clone_flags, pass->child);
+	case UTRACE_EVENT(EXEC):
+		return ops->report_exec(action, engine, pass->regs);
+	case UTRACE_EVENT(EXIT):
+		return ops->report_exit(action, engine, pass->code);
+	case UTRACE_EVENT(DEATH):
+		return ops->report_death(engine, pass->group_dead);
+	}
+	WARN_ON_ONCE(1);
+	return UTRACE_RESUME;
+}
+
+/* What a callback returned takes effect.  Lock held. */
+static void apply(struct utrace_pass *pass, struct utrace_link *link, u32 action, u64 seq)
+{
+	u32 resume = utrace_resume_action(action);
+
+	if (resume == UTRACE_DETACH) {
+		link->flags |= UTRACE_LINK_DETACHING;
+		resume = UTRACE_RESUME;
+	}
+	if (resume == UTRACE_STOP) {
+		if (pass->may_stop)
+			utrace_slot_stop(&link->slot[UTRACE_SLOT_REPORT], seq);
+		else
+			resume = UTRACE_RESUME;
+	}
+	pass->action = utrace_merge(pass->action, resume);
+}
+
+/*
+ * One call of one callback.  Lock held, dropped meanwhile.  The events and the number are read, and the
+ * engine is published as reporting, under the lock that set_events() and control() take: so those either
+ * act before the call, or see that it runs.
+ */
+static u32 call(struct utrace_pass *pass, struct utrace_link *link, bool quiesce)
+{
+	struct utrace *utrace = pass->utrace;
+	u64 seq = utrace_link_number(link, UTRACE_SLOT_REPORT);
+	u32 action;
+
+	spin_unlock_irq(&utrace->lock);
+	utrace_gate(UTRACE_GATE_CB_IN, current);
+	if (quiesce)
+		action = link->engine.ops->report_quiesce(pass->action, &link->engine, pass->event);
+	else
+		action = call_specific(pass, link, pass->action);
+	utrace_gate(UTRACE_GATE_CB_OUT, current);
+	spin_lock_irq(&utrace->lock);
+	apply(pass, link, action, seq);
+	return action;
+}
+
+static void tell(struct utrace_pass *pass, struct utrace_link *link)
+{
+	struct utrace *utrace = pass->utrace;
+	bool off;
+
+	/* The lock was dropped since it was found. */
+	if ((link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING)) ||
+	    !link_wants(link, pass->event))
+		return;
+	utrace->reporting = link;
+	if (link->events & link->hears & UTRACE_EVENT(QUIESCE))
+		call(pass, link, true);
+	/* Read anew: the quiesce call may have asked for this very event. */
+	if (!(link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING)) &&
+	    (link->events & link->hears & pass->event))
+		pass->syscall = utrace_syscall_action(call(pass, link, false));
+	utrace->reporting = NULL;
+
+	off = (link->flags & UTRACE_LINK_DETACHING) && !(link->flags & UTRACE_LINK_DETACHED);
+	if (off)
+		utrace_link_detach(link);
+	/* Pairs with utrace_barrier(): what was returned is applied. */
+	if (waitqueue_active(&utrace->barrier))
+		wake_up_all(&utrace->barrier);
+	if (off) {
+		spin_unlock_irq(&utrace->lock);
+		/* The list's. */
+		utrace_engine_put(&link->engine);
+		spin_lock_irq(&utrace->lock);
+	}
+}
+
+void utrace_run_pass(struct utrace_pass *pass)
+{
+	struct utrace *utrace = pass->utrace;
+	struct utrace_link *link = NULL;
+	bool reverse = pass->event == UTRACE_EVENT(SYSCALL_ENTRY);
+
+	pass->action = UTRACE_RESUME;
+	pass->syscall = UTRACE_SYSCALL_RUN;
+
+	spin_lock_irq(&utrace->lock);
+	list_splice_tail_init(&utrace->attaching, &utrace->attached);
+	if (reverse) {
+		utrace->at_entry = true;
+		utrace->abort = false;
+	}
+	while ((link = next_link(pass, link, reverse)))
+		tell(pass, link);
+	spin_unlock_irq(&utrace->lock);
+	utrace_gate(UTRACE_GATE_APPLIED, current);
+
+	/* Asked for by a callback; near user mode it would never end. */
+	if (pass->event && (pass->action == UTRACE_REPORT || pass->action == UTRACE_INTERRUPT))
+		utrace_kick(utrace, pass->action == UTRACE_INTERRUPT);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The pass: one event told to each engine in turn. */
+#ifndef UTRACE_REPORT_H
+#define UTRACE_REPORT_H
+
+#include "engine.h"
+
+struct utrace_pass {
+	struct utrace *utrace;
+	u32 event;		/* one UTRACE_EVENT(), or 0 near user mode */
+	bool may_stop;		/* a STOP means something here */
+
+	/* What the event's callback is given. */
+	struct pt_regs *regs;
+	struct task_struct *child;
+	unsigned long clone_flags;
+	long code;
+	bool group_dead;
+
+	/* Out: the strongest wish, and the last engine's verdict on the system call. */
+	u32 action;
+	u32 syscall;
+};
+
+/*
+ * Call every engine that wants the event: in attach order, at SYSCALL_ENTRY in reverse.  In the thread's
+ * own context, no lock held.  One pass at a time per thread follows from that.
+ */
+void utrace_run_pass(struct utrace_pass *pass);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The hold: the one place where a traced thread sleeps for its engines. */
+#include <linux/ptrace.h>
+#include <linux/sched/jobctl.h>
+#include <linux/sched/signal.h>
+
+#include "compat/symbols.h"
+#include "gates.h"
+#include "stop.h"
+#include "trace.h"
+
+/*
+ * TASK_INTERRUPTIBLE lets a group stop wake the thread, so that it takes part; TASK_WAKEKILL lets SIGKILL; and
+ * __TASK_TRACED lets us, and nobody else.  JOBCTL_TRACED stays off: to ptrace it is no stop of its own.
+ */
+#define UTRACE_HOLD_STATE	(TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_TRACED)
+
+bool utrace_task_stopped(const struct utrace *utrace)
+{
+	return READ_ONCE(utrace->task->__state) & (__TASK_STOPPED | __TASK_TRACED);
+}
+
+/*
+ * No thread but the one that does it begins or goes on with a hold once its group exits or execs
+ * (H-10).  siglock held.
+ */
+static bool hold_forbidden(void)
+{
+	const struct signal_struct *signal = current->signal;
+
+	lockdep_assert_held(&current->sighand->siglock);
+	return __fatal_signal_pending(current) || (signal->flags & SIGNAL_GROUP_EXIT) ||
+	       (signal->group_exec_task && signal->group_exec_task != current);
+}
+
+/* A held thread counts in a group stop, its parent sees what it would have seen without us. */
+static void join_group_stop(void)
+	__releases(&current->sighand->siglock)
+{
+	bool notify = k_task_participate_group_stop(current);
+
+	spin_unlock_irq(&current->sighand->siglock);
+	if (!notify)
+		return;
+	read_lock(k_tasklist_lock());
+	k_do_notify_parent_cldstop(current, false, CLD_STOPPED);
+	read_unlock(k_tasklist_lock());
+}
+
+/* Tell the engines whose asynchronous stop takes effect now.  Lock held. */
+static void announce_stops(struct list_head *list)
+{
+	struct utrace_link *link;
+
+	list_for_each_entry(link, list, entry) {
+		const struct utrace_slot *slot = &link->slot[UTRACE_SLOT_ASYNC];
+
+		if (!utrace_slot_open(slot) || (link->flags & UTRACE_LINK_TOLD) ||
+		    !utrace_link_current(link))
+			continue;
+		link->flags |= UTRACE_LINK_TOLD;
+		if (link->engine.ops->report_stopped)
+			link->engine.ops->report_stopped(&link->engine, slot->stop_seq);
+	}
+}
+
+/*
+ * Go to sleep once, if still wanted.  False: the hold is over.
+ *
+ * The state is set under siglock, so that a signal either is seen here or wakes us; and under the thread's
+ * lock, so that a resume either is seen here or wakes us.  Lock order: siglock, the thread's lock, pi_lock.
+ */
+static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	if (hold_forbidden()) {
+		spin_unlock_irq(&current->sighand->siglock);
+		return false;
+	}
+	if (current->jobctl & JOBCTL_STOP_PENDING) {
+		join_group_stop();
+		return true;
+	}
+	/* With either flag set schedule() would return at once; the wish is kept and given back at the end. */
+	if (test_and_clear_thread_flag(TIF_SIGPENDING))
+		*had_signal = true;
+	if (test_and_clear_thread_flag(TIF_NOTIFY_SIGNAL))
+		*had_notify = true;
+
+	spin_lock(&utrace->lock);
+	if (!utrace_wants_hold(utrace)) {
+		spin_unlock(&utrace->lock);
+		spin_unlock_irq(&current->sighand->siglock);
+		return false;
+	}
+	announce_stops(&utrace->attached);
+	announce_stops(&utrace->attaching);
+	utrace->asleep = true;
+	set_special_state(UTRACE_HOLD_STATE);
+	spin_unlock(&utrace->lock);
+	spin_unlock_irq(&current->sighand->siglock);
+
+	/* css_set_lock inside: a spinlock, right in any task state. */
+	k_cgroup_enter_frozen();
+	schedule();
+	k_cgroup_leave_frozen(true);
+
+	spin_lock_irq(&utrace->lock);
+	utrace->asleep = false;
+	spin_unlock_irq(&utrace->lock);
+	return true;
+}
+
+/* Give back what the sleep took: signals, others' works, the group's stop. */
+static void finish_hold(bool had_signal, bool had_notify)
+{
+	struct signal_struct *signal = current->signal;
+
+	spin_lock_irq(&current->sighand->siglock);
+	if (!(current->flags & PF_EXITING) && !__fatal_signal_pending(current) &&
+	    ((signal->flags & SIGNAL_STOP_STOPPED) || signal->group_stop_count)) {
+		/* As __ptrace_unlink() does: its group is stopped, so it stops before it runs on. */
+		current->jobctl |= JOBCTL_STOP_PENDING;
+		if (!(current->jobctl & JOBCTL_STOP_SIGMASK))
+			current->jobctl |= SIGSTOP;
+	}
+	recalc_sigpending();
+	/*
+	 * Set again even if the signal is gone: a call that has returned -ERESTARTSYS relies on the
+	 * signal path to restart it.
+	 */
+	if (had_signal || (current->jobctl & JOBCTL_PENDING_MASK))
+		set_thread_flag(TIF_SIGPENDING);
+	if (had_notify)
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+void utrace_hold(struct utrace *utrace, u32 event)
+{
+	bool had_signal = false, had_notify = false, wanted;
+
+	might_sleep();
+	spin_lock_irq(&utrace->lock);
+	wanted = utrace_wants_hold(utrace);
+	spin_unlock_irq(&utrace->lock);
+	if (!wanted)
+		return;
+
+	utrace_gate(UTRACE_GATE_PRE_SLEEP, current);
+	trace_utrace_stop(current, event);
+	while (sleep_once(utrace, &had_signal, &had_notify))
+		;
+	finish_hold(had_signal, had_notify);
+	trace_utrace_resume(current, event);
+}

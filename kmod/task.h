@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A traced thread: which engines it has, what it was asked, where it is in its death.
+ */
+#ifndef UTRACE_TASK_H
+#define UTRACE_TASK_H
+
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/task_work.h>
+#include <linux/wait.h>
+
+#include "action.h"
+
+struct utrace_link;
+
+/* "Has engines", in thread_info->syscall_work: the kernel masks it out; fork copies it. */
+#define UTRACE_WORK_BIT		30
+
+/**
+ * struct utrace - what is known of a traced thread
+ *
+ * Found by its task in a hash table.  It lives while a reference is held: by the table, by each
+ * engine, by a queued work, and by whoever looks at it.  Retired, it is out of the table and the thread
+ * carries none of our flags.
+ */
+struct utrace {
+	struct hlist_node hash;
+	struct rcu_head rcu;
+	refcount_t ref;
+	struct task_struct *task;
+
+	/*
+	 * Guards all below.  IRQ-safe, since it nests inside siglock; the run queue's and
+	 * the task's pi_lock nest inside it (waking, set_special_state()).
+	 */
+	spinlock_t lock;
+	/* Superset of the engines' events. */
+	u32 events;
+
+	/* Engines the passes see, in attach order; and those that wait for the next pass. */
+	struct list_head attached;
+	struct list_head attaching;
+	u64 orders;
+	/* The last number given out, without its slot bit. */
+	u64 counter;
+
+	/* Whose callback runs just now. */
+	struct utrace_link *reporting;
+	wait_queue_head_t barrier;
+
+	struct callback_head work;
+	bool work_queued;
+	/* The work has let older works run first (H-19). */
+	bool work_settled;
+
+	/* In the hold's sleep: a wake-up may be meant for us, and is never taken for ptrace's. */
+	bool asleep;
+	bool retired;
+	bool exit_reported;
+	/* The death report runs; it is done; the zombie is being reaped. */
+	bool dying;
+	bool dead;
+	bool reaping;
+
+	/* The program's own user dispatch (H-9). */
+	bool user_dispatch;
+	/* From the entry pass until its hold is over; and the verdict given meanwhile to skip the call. */
+	bool at_entry;
+	bool abort;
+	long abort_result;
+};
+
+int utrace_task_init(void);
+/* With no engine left: waits until the last thread is out of here. */
+void utrace_task_exit(void);
+
+/* A reference to what is known of a thread, or NULL.  Any context. */
+struct utrace *utrace_find(struct task_struct *task);
+/* The same, made if need be.  ERR_PTR: -ENOMEM, -ESRCH (reaped). */
+struct utrace *utrace_obtain(struct task_struct *task);
+void utrace_put(struct utrace *utrace);
+
+static inline void utrace_hold_ref(struct utrace *utrace)
+{
+	refcount_inc(&utrace->ref);
+}
+
+/* If it has no engine any more: take it out of the table and our flags off the thread.  No lock held. */
+void utrace_retire_if_idle(struct utrace *utrace);
+
+/* Bring the thread's flags in line with events.  Lock held, or the thread is new. */
+void utrace_set_flags(struct utrace *utrace);
+
+/* Have the thread come by before it next runs user code; interrupt breaks a blocking call. */
+void utrace_kick(struct utrace *utrace, bool interrupt);
+
+#endif

@@ -76,7 +76,17 @@ enum utrace_syscall_action {
 #define UTRACE_SEQ_SLOT(seq)	((seq) & 1u)
 #define UTRACE_SEQ_LATEST	0ull	/* whatever was published to this engine by now */
 
-/* ---- the session: an open UTRACE_DEVICE ---- */
+/*
+ * ---- the session: an open UTRACE_DEVICE ----
+ *
+ * It belongs to the thread group that opened it: another gets EPERM, and when
+ * that group is gone everybody gets EOWNERDEAD.  Opened for reading only it can
+ * look (FEATURES, LIST) and use UTRACE_CONTROL_FOREIGN; to own engines it has to be
+ * opened O_RDWR (else EBADF).
+ *
+ * ESRCH says that the engine or the thread is not there (any more), EDQUOT that
+ * one user's attachments would be more than the module parameter max_attachments.
+ */
 
 #define UTRACE_IOC_MAGIC	0xb7
 
@@ -103,7 +113,7 @@ struct utrace_attach {
 	__u32 size;
 	__u32 flags;		/* UTRACE_TARGET_* */
 	__s32 target;		/* thread id, or a pidfd */
-	__u32 events;		/* held and told at these */
+	__u32 events;		/* held and told at these; DEATH is always told, REAP never */
 	__u64 cookie;		/* comes back in each notice */
 	__u64 engine;		/* out: handle, never used again for another */
 	__u32 threads;		/* out: threads attached by this call */
@@ -160,7 +170,8 @@ enum utrace_notice_type {
 	UTRACE_NOTICE_HELD = 1,		/* at `event`, wants an answer to `seq` */
 	UTRACE_NOTICE_STOPPED = 2,	/* by an asynchronous stop, wants an answer to `seq` */
 	UTRACE_NOTICE_ATTACHED = 3,	/* a newborn thread joined the engine */
-	UTRACE_NOTICE_GONE = 4,		/* the thread left the engine: `reason` */
+	UTRACE_NOTICE_GONE = 4,		/* the thread left the engine: `reason`; its last notice */
+	UTRACE_NOTICE_MISSED = 5,	/* a newborn of this thread could not join: `result` is -errno */
 };
 
 enum utrace_gone_reason {
@@ -184,7 +195,7 @@ struct utrace_notice {
 	__u32 flags;		/* UTRACE_NOTICE_* */
 	__s32 nr;		/* system call number, -1 if in none */
 	__u32 reason;		/* enum utrace_gone_reason, for GONE */
-	__s64 result;		/* SYSCALL_EXIT: the result; CLONE: the child's tid; EXIT, GONE: the exit code */
+	__s64 result;		/* SYSCALL_EXIT: the result; CLONE: the child's tid; EXEC: its tid before; EXIT, GONE: the exit code */
 	__u64 args[6];
 	__u64 ip;
 	__u64 sp;
@@ -209,7 +220,11 @@ struct utrace_answer {
 	__u64 args[6];
 };
 
-/* Give one answer (if answer is not 0), then wait for the next notices: one call a round trip. */
+/*
+ * Give one answer (if answer is not 0), then wait for the next notices: one call a
+ * round trip.  Count 0 says that none came in time.  After EINTR the answer has been
+ * given: call again without it.
+ */
 struct utrace_next {
 	__u32 size;
 	__u32 flags;		/* must be 0 */
@@ -217,6 +232,8 @@ struct utrace_next {
 	__u64 notices;		/* struct utrace_notice * */
 	__u32 count;		/* in: room; out: notices written */
 	__s32 timeout_ms;	/* -1: for ever; 0: do not wait */
+	__u32 notice_size;	/* sizeof(struct utrace_notice) of the caller; 0: that of ABI 1 */
+	__u32 reserved;
 };
 
 /* ---- examination: only of a thread this engine holds ---- */

@@ -9,7 +9,6 @@
 #include "attach.h"
 #include "compat/rights.h"
 #include "compat/symbols.h"
-#include "hooks/hooks.h"
 
 static bool utrace_matches(const struct utrace_link *link, u32 flags,
 			   const struct utrace_engine_ops *ops, const void *data)
@@ -99,17 +98,19 @@ static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 f
 		if (IS_ERR(utrace))
 			return ERR_CAST(utrace);
 		link = utrace_link_new(utrace, ops, data, owner);
-		if (link && owner)
-			link->label = utrace_task_label(target);
-		ret = link ? utrace_link_attach(link, flags) : -ENOMEM;
-		if (ret) {
-			if (link) {
+		ret = PTR_ERR_OR_ZERO(link);
+		if (!ret) {
+			if (owner)
+				link->label = utrace_task_label(target);
+			ret = utrace_link_attach(link, flags);
+			if (ret) {
 				/* Never attached: its maker keeps the data. */
 				link->engine.ops = &utrace_no_ops;
 				utrace_engine_put(&link->engine);
 			}
-			utrace_retire_if_idle(utrace);
 		}
+		if (ret)
+			utrace_retire_if_idle(utrace);
 		utrace_put(utrace);
 	} while (ret == -EAGAIN);
 	return ret ? ERR_PTR(ret) : &link->engine;
@@ -200,11 +201,11 @@ static bool utrace_owner_may_keep(const struct utrace_link *link)
 
 	if (!current->mm)
 		return false;
-	if (k_yama_scope() >= 3)
+	if (utrace_yama_scope() >= 3)
 		return false;
 	if (file_ns_capable(link->owner->file, current->mm->user_ns, CAP_SYS_PTRACE))
 		return true;
-	return same_ids && k_yama_scope() < 2 && !utrace_exec_secure(current) &&
+	return same_ids && utrace_yama_scope() < 2 && !utrace_exec_secure(current) &&
 	       utrace_task_dumpable(current) && link->label == utrace_task_label(current);
 }
 

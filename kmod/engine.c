@@ -5,6 +5,7 @@
 
 #include "compat/symbols.h"
 #include "engine.h"
+#include "hooks/hooks.h"
 
 static struct kmem_cache *link_cache;
 
@@ -34,10 +35,17 @@ static u32 ops_hear(const struct utrace_engine_ops *ops)
 struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_engine_ops *ops,
 				    void *data, const struct utrace_owner *owner)
 {
-	struct utrace_link *link = kmem_cache_zalloc(link_cache, GFP_KERNEL);
+	struct utrace_link *link;
+	int ret;
 
-	if (!link)
-		return NULL;
+	ret = utrace_hooks_get();
+	if (ret)
+		return ERR_PTR(ret);
+	link = kmem_cache_zalloc(link_cache, GFP_KERNEL);
+	if (!link) {
+		utrace_hooks_put();
+		return ERR_PTR(-ENOMEM);
+	}
 	link->engine.ops = ops;
 	link->engine.data = data;
 	link->hears = ops_hear(ops);
@@ -67,6 +75,7 @@ void utrace_engine_put(struct utrace_engine *engine)
 		engine->ops->release(engine);
 	utrace_put(link->utrace);
 	kmem_cache_free(link_cache, link);
+	utrace_hooks_put();
 	module_put(THIS_MODULE);
 }
 EXPORT_SYMBOL_GPL(utrace_engine_put);

@@ -41,7 +41,10 @@ static inline struct utrace_link *to_link(struct utrace_engine *engine)
 	return container_of(engine, struct utrace_link, engine);
 }
 
-/* A new link with one reference, holding one on @utrace; not on any list yet.  NULL: no memory. */
+/*
+ * A new link with one reference, holding one on @utrace and on the hooks; not on any list yet.  ERR_PTR: no
+ * memory, or the hooks cannot be had.
+ */
 struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_engine_ops *ops,
 				    void *data, const struct utrace_owner *owner);
 

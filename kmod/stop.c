@@ -42,9 +42,9 @@ static void join_group_stop(void)
 	spin_unlock_irq(&current->sighand->siglock);
 	if (!notify)
 		return;
-	read_lock(k_tasklist_lock());
+	read_lock(k_tasklist_lock);
 	k_do_notify_parent_cldstop(current, false, CLD_STOPPED);
-	read_unlock(k_tasklist_lock());
+	read_unlock(k_tasklist_lock);
 }
 
 /* Tell the engines whose asynchronous stop takes effect now.  Lock held. */

@@ -100,7 +100,7 @@ static int utrace_enter(struct utrace *utrace)
 	unsigned long *work = &task_thread_info(task)->syscall_work;
 	int ret = 0;
 
-	read_lock(k_tasklist_lock());
+	read_lock(k_tasklist_lock);
 	hash_add_rcu(table, &utrace->hash, (unsigned long)task);
 	set_bit(UTRACE_WORK_BIT, work);
 	smp_mb__after_atomic();
@@ -113,7 +113,7 @@ static int utrace_enter(struct utrace *utrace)
 		utrace->dead = true;
 		utrace->exit_reported = true;
 	}
-	read_unlock(k_tasklist_lock());
+	read_unlock(k_tasklist_lock);
 
 	/*
 	 * After the entry: a prctl() that sets its dispatch meanwhile either is seen here, or

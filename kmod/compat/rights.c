@@ -9,6 +9,11 @@
 #include "rights.h"
 #include "symbols.h"
 
+int utrace_yama_scope(void)
+{
+	return k_ptrace_scope ? READ_ONCE(*k_ptrace_scope) : 0;
+}
+
 bool utrace_exec_secure(struct task_struct *task)
 {
 	const unsigned long *auxv = task->mm->saved_auxv;

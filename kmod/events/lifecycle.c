@@ -2,6 +2,7 @@
 /* Clone, exec, exit, death, reap. */
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 
 #include "../attach.h"
 #include "../gates.h"

@@ -196,7 +196,7 @@ def _own_include(path, zone, line, target):
     else:
         why = f'{zone} may not know {target_zone or "it"}'
     return Finding(path, line, f'includes {target}', why,
-                   'turn the call round, or change the table in tools/check_layers.py with a reason')
+                   'turn the call round, or change tools/check_layers.py with a reason')
 
 
 def _foreign_include(path, zone, line, spelling):

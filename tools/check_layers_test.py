@@ -40,7 +40,8 @@ CLEAN = {
                             '#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)\n#endif\n',
     'kmod/ring.h': '#include "action.h"\n',
     'kmod/session.h': '#include "ring.h"\n#include "attach.h"\n',
-    'kmod/chardev.c': '#include "session.h"\nint f(void)\n{\n\treturn copy_from_user(a, b, c);\n}\n',
+    'kmod/chardev.c': '#include "session.h"\n'
+                      'int f(void)\n{\n\treturn copy_from_user(a, b, c);\n}\n',
     'kmod/main.c': '#include "session.h"\n#include "hooks/hooks.h"\n',
     'kmod/session.c': '#include "session.h"\n/* copy_to_user(x) is in chardev.c */\n',
     'bpf/engines/observe.bpf.c': '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>\n'

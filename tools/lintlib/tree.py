@@ -35,6 +35,12 @@ def _blank(match, kinds):
     return re.sub(r'[^\n]', ' ', match.group())
 
 
+def _split(text):
+    # str.splitlines() also splits at form feeds, and line numbers would no longer be an editor's.
+    lines = text.split('\n')
+    return lines[:-1] if lines[-1] == '' else lines
+
+
 class Source:
     """One text file. All views of it keep line numbers and columns."""
 
@@ -44,7 +50,7 @@ class Source:
 
     @functools.cached_property
     def lines(self):
-        return self.text.splitlines()
+        return _split(self.text)
 
     @functools.cached_property
     def without_comments(self):
@@ -58,7 +64,7 @@ class Source:
 
     @functools.cached_property
     def code_lines(self):
-        return self.code.splitlines()
+        return _split(self.code)
 
     @functools.cached_property
     def comment_lines(self):
@@ -71,7 +77,7 @@ class Source:
                 kept.append(match.group())
                 position = match.end()
         kept.append(re.sub(r'[^\n]', '', self.text[position:]))
-        return ''.join(kept).splitlines()
+        return _split(''.join(kept))
 
     def includes(self):
         """(line, spelling, is_quoted) of every #include."""

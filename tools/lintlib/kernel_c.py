@@ -37,7 +37,8 @@ _UNKILLABLE = re.compile(
     r'|schedule_timeout_uninterruptible)(?=\s*\()|\bTASK_UNINTERRUPTIBLE\b')
 _SAYS_UNKILLABLE = re.compile(r'\b(unkillable|uninterruptibl[ey]|not[\s*/]+killable)\b', re.I)
 
-_SPACES = re.compile(r'^(\t* {2,}(?! *\*)| +\t)')
+# Fewer than eight spaces after the tabs may align a continued line.
+_SPACES = re.compile(r'^[ \t]*( {8}| \t)')
 
 
 def _line_of(text, position):
@@ -83,19 +84,9 @@ def _waits(source):
 
 def _indentation(source):
     for number, (raw, code) in enumerate(zip(source.lines, source.code_lines), 1):
-        if not code.strip():
-            continue
-        match = _SPACES.match(raw)
-        if match and not _is_aligned(source, number, raw):
+        if code.strip() and _SPACES.match(raw):
             yield Finding(source.path, number, 'indented by spaces',
                           'kernel C is indented by tabs of 8', 'run tools/lint --fix')
-
-
-def _is_aligned(source, number, raw):
-    """Spaces after tabs that align a continued line with the one above are the style."""
-    spaces = re.match(r'\t*( *)', raw).group(1)
-    continued = number > 1 and not re.search(r'[;{}:]\s*$', source.code_lines[number - 2])
-    return continued and ' \t' not in raw[:raw.index(raw.lstrip())] and len(spaces) < 8
 
 
 def check(tree):

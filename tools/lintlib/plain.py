@@ -23,13 +23,16 @@ _COMMON_FOLDERS = {'/', '/tmp', '/var/tmp', '/usr/src', '/src', '/opt', '/mnt', 
 
 
 def machine_paths(root):
-    """Paths that only this machine has: the checkout, its worktrees' home, their parents."""
-    homes = {os.path.realpath(root)}
-    asked = subprocess.run(
-        ['git', '-C', root, 'rev-parse', '--path-format=absolute', '--git-common-dir'],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    if asked.returncode == 0:
-        homes.add(os.path.dirname(os.path.realpath(asked.stdout.strip())))
+    """Paths that only this machine has: the checkouts concerned, and the folders they lie in."""
+    # An exported index is judged by the tools/lint of its checkout.
+    own = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    homes = {os.path.realpath(root), own}
+    for home in list(homes):
+        if os.path.exists(os.path.join(home, '.git')):
+            asked = subprocess.run(
+                ['git', '-C', home, 'rev-parse', '--path-format=absolute', '--git-common-dir'],
+                stdout=subprocess.PIPE, text=True, check=True)
+            homes.add(os.path.dirname(os.path.realpath(asked.stdout.strip())))
     homes |= {os.path.dirname(home) for home in homes}
     return sorted(home + '/' for home in homes if home not in _COMMON_FOLDERS)
 

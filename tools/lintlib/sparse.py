@@ -48,7 +48,7 @@ def _findings(output, root):
         elif found and text.startswith('   '):
             found[-1][2] += f' ({text.strip()})'
     # A header is seen once for each file that includes it.
-    return [Finding(path, line, 'sparse', text, 'give the value its right type or annotation')
+    return [Finding(path, line, 'sparse or compiler', text, 'give it the right type or annotation')
             for path, line, text in sorted(set(map(tuple, found)))]
 
 

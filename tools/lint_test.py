@@ -9,6 +9,9 @@ import sys
 import tempfile
 import unittest
 
+from lintlib import sparse
+from lintlib.tree import Tree
+
 TOP = pathlib.Path(__file__).resolve().parent.parent
 GPL = '// SPDX-License-Identifier: GPL-2.0-only\n'
 APACHE = '// SPDX-License-Identifier: Apache-2.0\n'
@@ -187,6 +190,63 @@ class LintTest(unittest.TestCase):
             self.assertEqual(2, len(skipped), lines)
             self.assertIn('apt-get install', skipped[0])
             self.assertEqual(1, self.lint(PATH=empty, CI='true')[0])
+
+
+class PreCommitTest(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+        shutil.copytree(TOP / 'tools', pathlib.Path(self.root, 'tools'),
+                        ignore=shutil.ignore_patterns('__pycache__'))
+        self.git('init', '-q')
+        for setting in ('core.hooksPath=tools', 'user.name=test', 'user.email=test@invalid'):
+            self.git('config', *setting.split('='))
+
+    def git(self, *arguments):
+        # Called from a hook itself, the variables would name the repository outside.
+        clean = {name: value for name, value in os.environ.items()
+                 if not name.startswith('GIT_') and name != 'CI'}
+        return subprocess.run(['git', '-C', self.root, *arguments], env=clean, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+    def test_the_index_is_judged_and_not_the_work_tree(self):
+        script = pathlib.Path(self.root, 'go')
+        script.write_text(SHELL + 'rm $1\n')
+        self.git('add', 'go')
+        script.write_text(SHELL + 'rm "$1"\n')
+        refused = self.git('commit', '-m', 'go: run')
+        self.assertEqual(1, refused.returncode, refused.stdout)
+        self.assertIn('go:3: SC2086', refused.stdout)
+        self.assertIn('nothing was committed', refused.stdout)
+        self.git('add', 'go')
+        script.write_text(SHELL + 'rm $1\n')
+        taken = self.git('commit', '-m', 'go: run')
+        self.assertEqual(0, taken.returncode, taken.stdout)
+
+
+@unittest.skipIf(sparse.why_not(), sparse.why_not())
+class SparseTest(unittest.TestCase):
+
+    def test_a_plain_store_to_an_rcu_member_is_found(self):
+        with tempfile.TemporaryDirectory() as root:
+            source = pathlib.Path(root, 'kmod/stop.c')
+            source.parent.mkdir()
+            source.with_name('Kbuild').write_text('obj-m := utrace.o\nutrace-y := stop.o\n')
+            text = (GPL + '#include <linux/module.h>\n#include <linux/spinlock.h>\n'
+                    'static DEFINE_SPINLOCK(lock);\nstatic int number;\n'
+                    'static int __rcu *value;\nstatic int __init start(void)\n{\n'
+                    '\tguard(spinlock)(&lock);\n\t%s;\n\treturn 0;\n}\nmodule_init(start);\n'
+                    'MODULE_DESCRIPTION("x");\nMODULE_LICENSE("GPL");\n')
+            source.write_text(text % 'value = &number')
+            found = list(sparse.check(Tree(root)))
+            self.assertEqual([('kmod/stop.c', 10)], [(one.path, one.line) for one in found])
+            self.assertIn('different address spaces', found[0].why)
+            source.write_text(text % 'rcu_assign_pointer(value, &number)')
+            self.assertEqual([], list(sparse.check(Tree(root))))
+            source.write_text(text % 'nothing()')
+            self.assertEqual('kmod/stop.c', next(sparse.check(Tree(root))).path)
 
 
 if __name__ == '__main__':

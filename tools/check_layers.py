@@ -19,6 +19,7 @@ ZONES = [
     ('include/uapi/*', 'uapi'),
     ('include/linux/*', 'kernel-api'),
     ('include/utrace/*', 'public'),
+    ('include/trace/*', 'trace'),
     ('kmod/action_test.cc', 'action-test'),
     ('kmod/gate*.[ch]', 'gate'),
     ('kmod/action.*', 'action'),
@@ -65,11 +66,14 @@ ZONES = [
 
 # What everyone in the module may include: the contracts, and names for tracing and gates.
 _EVERYWHERE = {'uapi', 'kernel-api', 'trace', 'gate'}
-# The order of the core, lowest first. A layer knows those below it, and hooks only by the
-# interface the core owns.
+# The order of the core, lowest first. A layer knows those below it, hooks only by the interface
+# the core owns, and compat by functions that are the same on every kernel: who asks for the
+# version itself is found by FOREIGN and WORDS.
 _CORE = [{'action'}, {'task'}, {'engine'}, {'stop'}, {'report'},
          {'attach', 'control', 'examine', 'memory'}, {'events', 'events-api'}]
 _CORE_ZONES = set().union(*_CORE)
+# What owns engines calls everything of the core but what hooks call.
+_API_ZONES = _CORE_ZONES - {'events', 'events-api'}
 _HOOKS = {'hooks', 'hooks-api', 'arch', 'compat'}
 _USER = {'uapi', 'public', 'base'}
 
@@ -79,17 +83,17 @@ ALLOWED = {
     'kernel-api': {'uapi'},
     'public': {'uapi'},
     'gate': {'uapi'},
-    'trace': {'uapi', 'kernel-api', 'action', 'task', 'engine'},
+    'trace': {'uapi', 'kernel-api'},
     'action-test': {'action', 'uapi'},
     'compat': _EVERYWHERE,
     'arch': _EVERYWHERE | {'compat'},
     'hooks-api': _EVERYWHERE,
     'hooks': _EVERYWHERE | _HOOKS | {'events-api'},
     'ring': _EVERYWHERE | {'action'},
-    'session': _EVERYWHERE | (_CORE_ZONES - {'events', 'events-api'}) | {'ring', 'hooks-api'},
+    'session': _EVERYWHERE | _API_ZONES | {'ring', 'hooks-api', 'compat'},
     'chardev': _EVERYWHERE | {'action', 'ring', 'session'},
-    'bpf_kfuncs': _EVERYWHERE | (_CORE_ZONES - {'events', 'events-api'}),
-    'bpf_ops': _EVERYWHERE | (_CORE_ZONES - {'events', 'events-api'}) | {'bpf_kfuncs'},
+    'bpf_kfuncs': _EVERYWHERE | _API_ZONES | {'compat'},
+    'bpf_ops': _EVERYWHERE | _API_ZONES | {'bpf_kfuncs', 'compat'},
     'debugfs': _EVERYWHERE | _CORE_ZONES | {'session', 'ring', 'bpf_ops', 'hooks-api'},
     'main': _EVERYWHERE | _CORE_ZONES | _HOOKS | {
         'ring', 'session', 'chardev', 'bpf_ops', 'bpf_kfuncs', 'debugfs', 'selftest'},
@@ -112,10 +116,8 @@ ALLOWED = {
 for _height, _layer in enumerate(_CORE):
     _below = set().union(*_CORE[:_height])
     for _zone in _layer:
-        ALLOWED[_zone] = _EVERYWHERE | _below | {'hooks-api'} | (
+        ALLOWED[_zone] = _EVERYWHERE | _below | {'hooks-api', 'compat'} | (
             {'events-api'} if _zone == 'events' else set())
-# The one place of the core that sleeps needs the kernel's own freezer and wake-up rules.
-ALLOWED['stop'] |= {'compat'}
 
 _BPF_USERS = {'libutrace-bpf', 'bpf', 'bench', 'tests'}
 _OUTSIDE_KERNEL = {'public', 'base', 'libutrace', 'libutrace-bpf', 'symbols', 'testing', 'output',

@@ -24,12 +24,13 @@ CLEAN = {
     'kmod/stop.h': '#include "engine.h"\n',
     'kmod/stop.c': '#include "stop.h"\n#include "compat/compat.h"\n#include "gates.h"\n',
     'kmod/gates.h': '#include <linux/types.h>\n',
-    'kmod/report.h': '#include "stop.h"\n#include "trace.h"\n',
+    'kmod/report.h': '#include "stop.h"\n#include <trace/events/utrace.h>\n',
     'kmod/attach.c': '#include "report.h"\n',
     'kmod/attach.h': '#include "engine.h"\n',
     'kmod/control.c': '#include "report.h"\n#include "hooks/hooks.h"\n',
     'kmod/examine.c': '#include "stop.h"\n',
-    'kmod/trace.h': '#include "task.h"\n',
+    'kmod/trace.c': '#include <trace/events/utrace.h>\n',
+    'include/trace/events/utrace.h': '#include <linux/tracepoint.h>\n#include <uapi/utrace.h>\n',
     'kmod/events/events.h': '#include <linux/types.h>\n',
     'kmod/events/syscall.c': '#include "events.h"\n#include "../report.h"\n#include "attach.h"\n',
     'kmod/hooks/hooks.h': '#include <linux/types.h>\n',
@@ -87,8 +88,8 @@ VIOLATIONS = {
     'examine knows events': (
         'kmod/examine.c', '#include "events/events.h"\n', 1, 'kmod/events/events.h'),
     'core knows session': ('kmod/attach.c', '#include "session.h"\n', 1, 'kmod/session.h'),
-    'core knows compat': (
-        'kmod/report.h', '#include "compat/compat.h"\n', 1, 'kmod/compat/compat.h'),
+    'chardev knows compat': (
+        'kmod/chardev.c', '#include "compat/compat.h"\n', 1, 'kmod/compat/compat.h'),
     'events know session': (
         'kmod/events/syscall.c', '#include "../session.h"\n', 1, 'kmod/session.h'),
     'hooks know the core': (
@@ -97,7 +98,8 @@ VIOLATIONS = {
     'session knows chardev': ('kmod/session.h', '#include "chardev.c"\n', 1, 'kmod/chardev.c'),
     'chardev skips session': ('kmod/chardev.c', '#include "attach.h"\n', 1, 'kmod/attach.h'),
     'gate knows task': ('kmod/gates.h', '#include "task.h"\n', 1, 'kmod/task.h'),
-    'tracepoints know report': ('kmod/trace.h', '#include "report.h"\n', 1, 'kmod/report.h'),
+    'tracepoints know report': (
+        'include/trace/events/utrace.h', '#include "kmod/report.h"\n', 1, 'kmod/report.h'),
     'compat knows the core': (
         'kmod/compat/compat.h', '#include "../report.h"\n', 1,
         'kmod/report.h'),

@@ -57,6 +57,8 @@ VIOLATIONS = {
         'include/uapi/utrace.h', '/* SPDX-License-Identifier: GPL-2.0-only */\n', 1, 'note'),
     'in-kernel API under Apache': (
         'include/linux/utrace.h', '/* SPDX-License-Identifier: Apache-2.0 */\n', 1, 'GPL-2.0'),
+    'tracepoints under Apache': (
+        'include/trace/events/a.h', '/* SPDX-License-Identifier: Apache-2.0 */\n', 1, 'GPL-2.0'),
     'action.h not dual': (
         'kmod/action.h', '/* SPDX-License-Identifier: GPL-2.0-only */\n', 1, 'OR Apache-2.0'),
     'header with // licence': ('include/linux/utrace.h', GPL, 1, '// comment'),

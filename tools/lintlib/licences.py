@@ -18,6 +18,7 @@ DEMANDED = [
     ('kmod/action.h', 'GPL-2.0-only OR Apache-2.0'),
     ('include/uapi/*', 'GPL-2.0 WITH Linux-syscall-note'),
     ('include/linux/*', _GPL),
+    ('include/trace/*', _GPL),
     ('kmod/*', _GPL),
     ('bpf/*', _GPL),
     ('*', _APACHE),

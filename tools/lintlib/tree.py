@@ -11,6 +11,7 @@ _TOKEN = re.compile(
     r'|(?P<text>R"(?P<tag>[^(\s"]*)\(.*?\)(?P=tag)"|"(?:\\.|[^"\\\n])*"'
     r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])*')",
     re.DOTALL)
+_KERNEL_FOLDERS = ('kmod/', 'bpf/', 'include/linux/', 'include/trace/', 'include/uapi/')
 _SKIPPED_FOLDERS = {'.git', '.cache', 'build', '__pycache__'}
 
 
@@ -177,6 +178,6 @@ class Tree:
         """C that goes into the kernel: the module, BPF, their headers, and modules of tests."""
         if not path.endswith(('.c', '.h')):
             return False
-        if path.startswith(('kmod/', 'bpf/', 'include/linux/', 'include/uapi/')):
+        if path.startswith(_KERNEL_FOLDERS):
             return True
         return path.endswith('.bpf.c') or f'{os.path.dirname(path)}/Kbuild' in self

@@ -95,6 +95,7 @@ VIOLATIONS = {
     'file named for nothing': ('userspace/base/str_utils.cc', APACHE, 1, 'named for nothing'),
     'large file': ('data.json', 'x\n' * 300000, 1, '600000 bytes'),
     'Python syntax': ('tools/rig.py', PYTHON + '\ndef main(:\n', 4, 'cannot compile'),
+    'Python that parses only': ('tools/rig.py', PYTHON + 'return 1\n', 3, 'cannot compile'),
     'foreign package': ('tools/rig.py', PYTHON + 'import yaml\nyaml.load(1)\n', 3, 'standard'),
     'unused import': ('tools/rig.py', PYTHON + 'import os\n', 3, 'for nothing'),
     'bare except': (

@@ -56,9 +56,9 @@ static struct utrace_engine *utrace_attach_lookup(struct task_struct *target, u3
 }
 
 /*
- * Put a link on its thread.  0; -EAGAIN the utrace was retired meanwhile; -EEXIST; -ESRCH reaped.
- * The image cannot change below us: the caller holds cred_guard_mutex, or the target is a child that
- * has not run.
+ * Put a link on its thread.  0; -EAGAIN the utrace was retired meanwhile; -EEXIST; -ESRCH
+ * reaped. The image cannot change below us: the caller holds cred_guard_mutex, or the target is
+ * a child that has not run.
  */
 static int utrace_link_attach(struct utrace_link *link, u32 flags)
 {
@@ -157,7 +157,10 @@ struct utrace_engine *utrace_attach_task(struct task_struct *target, u32 flags,
 	if (!owner || (flags & UTRACE_ATTACH_INHERIT))
 		return utrace_attach_new(target, flags, ops, data, owner);
 
-	/* Against an exec that changes what the rights were checked for (H-3); killable and interruptible, as ptrace's. */
+	/*
+	 * Against an exec that changes what the rights were checked for (H-3); killable and
+	 * interruptible, as ptrace's.
+	 */
 	if (mutex_lock_interruptible(&target->signal->cred_guard_mutex))
 		return ERR_PTR(-EINTR);
 	ret = utrace_check_owner(target, owner);

@@ -5,7 +5,10 @@
 
 #include "engine.h"
 
-/* In the thread's own context, after its image or rights changed: engines whose owner may not trace it go. */
+/*
+ * In the thread's own context, after its image or rights changed: engines whose owner may not
+ * trace it go.
+ */
 void utrace_recheck_owners(struct utrace *utrace);
 
 /* What an engine has that hears nothing. */

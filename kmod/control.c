@@ -6,7 +6,7 @@
 #include "gates.h"
 #include "stop.h"
 
-#define UTRACE_EVENTS_AT_DEATH	(UTRACE_EVENT(DEATH) | UTRACE_EVENT(QUIESCE))
+#define UTRACE_EVENTS_AT_DEATH (UTRACE_EVENT(DEATH) | UTRACE_EVENT(QUIESCE))
 
 /* Beyond control: no callback but DEATH and REAP can follow.  Lock held. */
 static bool past_control(const struct utrace *utrace)
@@ -71,8 +71,8 @@ int utrace_stop(struct utrace_engine *engine, u64 *seq)
 	spin_unlock_irq(&utrace->lock);
 
 	/*
-	 * The work first, the look after it: a thread found asleep in job control's or ptrace's stop will
-	 * run the work, and be held, before it runs user code (H-15).
+	 * The work first, the look after it: a thread found asleep in job control's or ptrace's
+	 * stop will run the work, and be held, before it runs user code (H-15).
 	 */
 	utrace_kick(utrace, false);
 	utrace_gate(UTRACE_GATE_QUEUED, utrace->task);

@@ -98,7 +98,10 @@ u64 utrace_link_number(struct utrace_link *link, unsigned int slot)
 
 u64 utrace_report_seq(struct utrace_engine *engine)
 {
-	/* Only callbacks of this engine, in its thread, hand out report numbers: no lock needed there. */
+	/*
+	 * Only callbacks of this engine, in its thread, hand out report numbers: no lock needed
+	 * there.
+	 */
 	return READ_ONCE(to_link(engine)->slot[UTRACE_SLOT_REPORT].handed);
 }
 EXPORT_SYMBOL_GPL(utrace_report_seq);
@@ -116,8 +119,7 @@ static bool list_wants_hold(const struct list_head *list, const struct utrace_li
 bool utrace_others_hold(const struct utrace *utrace, const struct utrace_link *but)
 {
 	lockdep_assert_held(&utrace->lock);
-	return list_wants_hold(&utrace->attached, but) ||
-	       list_wants_hold(&utrace->attaching, but);
+	return list_wants_hold(&utrace->attached, but) || list_wants_hold(&utrace->attaching, but);
 }
 
 bool utrace_wants_hold(const struct utrace *utrace)

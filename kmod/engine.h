@@ -9,9 +9,9 @@
 #include "task.h"
 
 /* Flags of a link, under the thread's lock. */
-#define UTRACE_LINK_DETACHED	(1u << 0)	/* off the lists; only references are left */
-#define UTRACE_LINK_DETACHING	(1u << 1)	/* in a callback; off when that returns */
-#define UTRACE_LINK_TOLD	(1u << 2)	/* its open asynchronous stop was announced */
+#define UTRACE_LINK_DETACHED  (1u << 0) /* off the lists; only references are left */
+#define UTRACE_LINK_DETACHING (1u << 1) /* in a callback; off when that returns */
+#define UTRACE_LINK_TOLD      (1u << 2) /* its open asynchronous stop was announced */
 
 struct utrace_link {
 	/* First, so that both are one pointer. */
@@ -42,8 +42,8 @@ static inline struct utrace_link *to_link(struct utrace_engine *engine)
 }
 
 /*
- * A new link with one reference, holding one on @utrace and on the hooks; not on any list yet.  ERR_PTR: no
- * memory, or the hooks cannot be had.
+ * A new link with one reference, holding one on @utrace and on the hooks; not on any list yet.
+ * ERR_PTR: no memory, or the hooks cannot be had.
  */
 struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_engine_ops *ops,
 				    void *data, const struct utrace_owner *owner);

@@ -29,9 +29,13 @@ static unsigned long switches(const struct task_struct *task)
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
-/* Asleep and off its CPU, so that all its registers are in memory. */
+/*
+ * Asleep and off its CPU, so that all its registers are in memory: the acquire pairs with the
+ * release in finish_task().
+ */
 static bool is_quiet(const struct utrace *utrace)
 {
+	/* pairs with finish_task() */
 	return utrace_task_stopped(utrace) && !smp_load_acquire(&utrace->task->on_cpu);
 }
 
@@ -50,7 +54,10 @@ int utrace_prepare_examine(struct utrace_engine *engine, struct utrace_examiner 
 			return ret;
 		if (is_quiet(utrace))
 			break;
-		/* Told of the event before the thread sleeps: it is on its way, or woke to join a group stop. */
+		/*
+		 * Told of the event before the thread sleeps: it is on its way, or woke to join
+		 * a group stop.
+		 */
 		if (signal_pending(current))
 			return -ERESTARTSYS;
 		if (spins++ < 16)
@@ -73,7 +80,10 @@ int utrace_finish_examine(struct utrace_engine *engine, struct utrace_examiner *
 	int ret = 0;
 
 	spin_lock_irq(&utrace->lock);
-	/* A wake to join a group stop runs no user code: what was read stays true while this engine holds on. */
+	/*
+	 * A wake to join a group stop runs no user code: what was read stays true while this
+	 * engine holds on.
+	 */
 	if (check_holder(link) && (!is_quiet(utrace) || switches(exam->task) != exam->switches))
 		ret = -EAGAIN;
 	spin_unlock_irq(&utrace->lock);
@@ -92,7 +102,10 @@ ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void 
 
 	if (len > INT_MAX)
 		return -EINVAL;
-	/* The address space of the image this engine's owner was checked for, and no other (H-3). */
+	/*
+	 * The address space of the image this engine's owner was checked for, and no other
+	 * (H-3).
+	 */
 	if (down_read_killable(&task->signal->exec_update_lock))
 		return -EINTR;
 	spin_lock_irq(&link->utrace->lock);

@@ -11,11 +11,12 @@ static bool link_wants(const struct utrace_link *link, u32 event)
 }
 
 /*
- * The next engine of this pass after @prev (NULL: the first), with a reference; @prev's goes.  Engines that
- * attach meanwhile are on the other list; engines that detach leave this one: order finds the place again if
- * @prev itself has left.  Lock held, dropped to put @prev.
+ * The next engine of this pass after @prev (NULL: the first), with a reference; @prev's goes.
+ * Engines that attach meanwhile are on the other list; engines that detach leave this one:
+ * order finds the place again if @prev itself has left.  Lock held, dropped to put @prev.
  */
-static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_link *prev, bool reverse)
+static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_link *prev,
+				     bool reverse)
 {
 	struct list_head *head = &pass->utrace->attached;
 	struct list_head *at = head;
@@ -83,9 +84,9 @@ static void apply(struct utrace_pass *pass, struct utrace_link *link, u32 action
 }
 
 /*
- * One call of one callback.  Lock held, dropped meanwhile.  The events and the number are read, and the
- * engine is published as reporting, under the lock that set_events() and control() take: so those either
- * act before the call, or see that it runs.
+ * One call of one callback.  Lock held, dropped meanwhile.  The events and the number are read,
+ * and the engine is published as reporting, under the lock that set_events() and control()
+ * take: so those either act before the call, or see that it runs.
  */
 static u32 call(struct utrace_pass *pass, struct utrace_link *link, bool quiesce)
 {

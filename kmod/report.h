@@ -7,8 +7,8 @@
 
 struct utrace_pass {
 	struct utrace *utrace;
-	u32 event;		/* one UTRACE_EVENT(), or 0 near user mode */
-	bool may_stop;		/* a STOP means something here */
+	u32 event;     /* one UTRACE_EVENT(), or 0 near user mode */
+	bool may_stop; /* a STOP means something here */
 
 	/* What the event's callback is given. */
 	struct pt_regs *regs;
@@ -23,8 +23,8 @@ struct utrace_pass {
 };
 
 /*
- * Call every engine that wants the event: in attach order, at SYSCALL_ENTRY in reverse.  In the thread's
- * own context, no lock held.  One pass at a time per thread follows from that.
+ * Call every engine that wants the event: in attach order, at SYSCALL_ENTRY in reverse.  In the
+ * thread's own context, no lock held.  One pass at a time per thread follows from that.
  */
 void utrace_run_pass(struct utrace_pass *pass);
 

@@ -10,10 +10,11 @@
 #include "trace.h"
 
 /*
- * TASK_INTERRUPTIBLE lets a group stop wake the thread, so that it takes part; TASK_WAKEKILL lets SIGKILL; and
- * __TASK_TRACED lets us, and nobody else.  JOBCTL_TRACED stays off: to ptrace it is no stop of its own.
+ * TASK_INTERRUPTIBLE lets a group stop wake the thread, so that it takes part; TASK_WAKEKILL
+ * lets SIGKILL; and __TASK_TRACED lets us, and nobody else.  JOBCTL_TRACED stays off: to ptrace
+ * it is no stop of its own.
  */
-#define UTRACE_HOLD_STATE	(TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_TRACED)
+#define UTRACE_HOLD_STATE (TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_TRACED)
 
 bool utrace_task_stopped(const struct utrace *utrace)
 {
@@ -34,8 +35,7 @@ static bool hold_forbidden(void)
 }
 
 /* A held thread counts in a group stop, its parent sees what it would have seen without us. */
-static void join_group_stop(void)
-	__releases(&current->sighand->siglock)
+static void join_group_stop(void) __releases(&current->sighand->siglock)
 {
 	bool notify = k_task_participate_group_stop(current);
 
@@ -67,8 +67,9 @@ static void announce_stops(struct list_head *list)
 /*
  * Go to sleep once, if still wanted.  False: the hold is over.
  *
- * The state is set under siglock, so that a signal either is seen here or wakes us; and under the thread's
- * lock, so that a resume either is seen here or wakes us.  Lock order: siglock, the thread's lock, pi_lock.
+ * The state is set under siglock, so that a signal either is seen here or wakes us; and under
+ * the thread's lock, so that a resume either is seen here or wakes us.  Lock order: siglock,
+ * the thread's lock, pi_lock.
  */
 static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify)
 {
@@ -81,7 +82,10 @@ static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify
 		join_group_stop();
 		return true;
 	}
-	/* With either flag set schedule() would return at once; the wish is kept and given back at the end. */
+	/*
+	 * With either flag set schedule() would return at once; the wish is kept and given back
+	 * at the end.
+	 */
 	if (test_and_clear_thread_flag(TIF_SIGPENDING))
 		*had_signal = true;
 	if (test_and_clear_thread_flag(TIF_NOTIFY_SIGNAL))
@@ -119,7 +123,10 @@ static void finish_hold(bool had_signal, bool had_notify)
 	spin_lock_irq(&current->sighand->siglock);
 	if (!(current->flags & PF_EXITING) && !__fatal_signal_pending(current) &&
 	    ((signal->flags & SIGNAL_STOP_STOPPED) || signal->group_stop_count)) {
-		/* As __ptrace_unlink() does: its group is stopped, so it stops before it runs on. */
+		/*
+		 * As __ptrace_unlink() does: its group is stopped, so it stops before it runs
+		 * on.
+		 */
 		current->jobctl |= JOBCTL_STOP_PENDING;
 		if (!(current->jobctl & JOBCTL_STOP_SIGMASK))
 			current->jobctl |= SIGSTOP;

@@ -6,14 +6,15 @@
 #include "engine.h"
 
 /*
- * Sleep for as long as any engine wants current held, and nothing stronger forbids it.  In the thread's own
- * context, no lock held, may sleep.  @event is where, for those who look (0: near user mode).
+ * Sleep for as long as any engine wants current held, and nothing stronger forbids it.  In the
+ * thread's own context, no lock held, may sleep.  @event is where, for those who look (0: near
+ * user mode).
  */
 void utrace_hold(struct utrace *utrace, u32 event);
 
 /*
- * Is the thread asleep in a hold, in job control's stop or in ptrace's?  Derived from its real state,
- * so true only while that cannot change: under its lock a hold does not begin or end.
+ * Is the thread asleep in a hold, in job control's stop or in ptrace's?  Derived from its real
+ * state, so true only while that cannot change: under its lock a hold does not begin or end.
  */
 bool utrace_task_stopped(const struct utrace *utrace);
 

@@ -7,8 +7,6 @@
 #include <linux/slab.h>
 
 #include "compat/symbols.h"
-#include "engine.h"
-#include "events/resume.h"
 #include "task.h"
 
 /*
@@ -21,14 +19,18 @@ static struct kmem_cache *utrace_cache;
 static atomic_t utrace_count = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(utrace_gone);
 
-int utrace_task_init(void)
+static task_work_func_t utrace_work;
+
+int utrace_task_init(task_work_func_t work)
 {
+	utrace_work = work;
 	utrace_cache = KMEM_CACHE(utrace, SLAB_ACCOUNT);
 	return utrace_cache ? 0 : -ENOMEM;
 }
 
 void utrace_task_exit(void)
 {
+	/* Uninterruptible: the module's text must not go before the last thread has left it. */
 	wait_event(utrace_gone, !atomic_read(&utrace_count));
 	rcu_barrier();
 	kmem_cache_destroy(utrace_cache);
@@ -89,10 +91,11 @@ static struct utrace *utrace_new(struct task_struct *task)
 /*
  * Enter a new thread into the table and mark it, so that its death and reaping find us.
  *
- * tasklist_lock for reading keeps exit_notify() out: a thread seen alive here will see the
- * mark when it reports its death.  One seen dead reports no death to us any more; whether it
- * is being reaped is settled by the full barriers of set_bit() here and of the cmpxchg on exit_state
- * in wait_task_zombie(), which runs under the same read lock: one of the two sees the other.
+ * tasklist_lock for reading keeps exit_notify() out: a thread seen alive here will see the mark
+ * when it reports its death.  One seen dead reports no death to us any more; whether it is
+ * being reaped is settled by the full barriers of set_bit() here and of the cmpxchg on
+ * exit_state in wait_task_zombie(), which runs under the same read lock: one of the two sees
+ * the other.
  */
 static int utrace_enter(struct utrace *utrace)
 {
@@ -103,6 +106,7 @@ static int utrace_enter(struct utrace *utrace)
 	read_lock(k_tasklist_lock);
 	hash_add_rcu(table, &utrace->hash, (unsigned long)task);
 	set_bit(UTRACE_WORK_BIT, work);
+	/* Pairs with the cmpxchg in wait_task_zombie(). */
 	smp_mb__after_atomic();
 	if (READ_ONCE(task->exit_state) == EXIT_DEAD) {
 		clear_bit(UTRACE_WORK_BIT, work);
@@ -174,7 +178,8 @@ void utrace_set_flags(struct utrace *utrace)
 	clear_bit(SYSCALL_WORK_BIT_SYSCALL_EXIT_TRAP, work);
 	/*
 	 * A debugger's step owns the bit too.  enable_step() sets TIF_SINGLESTEP first and the bit
-	 * after it; we clear the bit first and look at TIF_SINGLESTEP after it.
+	 * after it; we clear the bit first and look at TIF_SINGLESTEP after it. Pairs with
+	 * the order of the two set_bit()s in enable_single_step().
 	 */
 	smp_mb__after_atomic();
 	if (test_tsk_thread_flag(task, TIF_SINGLESTEP))
@@ -207,9 +212,15 @@ void utrace_retire_if_idle(struct utrace *utrace)
 	if (!retired)
 		return;
 
-	/* Pairs with the one in utrace_kick(): either we see its work, or it sees that we retired. */
+	/*
+	 * Pairs with the one in utrace_kick(): either we see its work, or it sees that we
+	 * retired.
+	 */
 	smp_mb();
-	/* A work that has not run holds a reference, and the module's text, for as long as the thread sleeps. */
+	/*
+	 * A work that has not run holds a reference, and the module's text, for as long as the
+	 * thread sleeps.
+	 */
 	if (k_task_work_cancel_match(utrace->task, is_our_work, &utrace->work))
 		utrace_put(utrace);
 	utrace_put(utrace);

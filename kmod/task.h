@@ -13,18 +13,19 @@
 #include <linux/wait.h>
 
 #include "action.h"
+#include "hooks/hooks.h"
 
 struct utrace_link;
 
 /* "Has engines", in thread_info->syscall_work: the kernel masks it out; fork copies it. */
-#define UTRACE_WORK_BIT		30
+#define UTRACE_WORK_BIT 30
 
 /**
  * struct utrace - what is known of a traced thread
  *
  * Found by its task in a hash table.  It lives while a reference is held: by the table, by each
- * engine, by a queued work, and by whoever looks at it.  Retired, it is out of the table and the thread
- * carries none of our flags.
+ * engine, by a queued work, and by whoever looks at it.  Retired, it is out of the table and the
+ * thread carries none of our flags.
  */
 struct utrace {
 	struct hlist_node hash;
@@ -67,13 +68,17 @@ struct utrace {
 
 	/* The program's own user dispatch (H-9). */
 	bool user_dispatch;
-	/* From the entry pass until its hold is over; and the verdict given meanwhile to skip the call. */
+	/*
+	 * From the entry pass until its hold is over; and the verdict given meanwhile to skip
+	 * the call.
+	 */
 	bool at_entry;
 	bool abort;
 	long abort_result;
 };
 
-int utrace_task_init(void);
+/* @work: what a thread runs before user mode after utrace_kick(). */
+int utrace_task_init(task_work_func_t work);
 /* With no engine left: waits until the last thread is out of here. */
 void utrace_task_exit(void);
 
@@ -88,7 +93,10 @@ static inline void utrace_hold_ref(struct utrace *utrace)
 	refcount_inc(&utrace->ref);
 }
 
-/* If it has no engine any more: take it out of the table and our flags off the thread.  No lock held. */
+/*
+ * If it has no engine any more: take it out of the table and our flags off the thread.  No lock
+ * held.
+ */
 void utrace_retire_if_idle(struct utrace *utrace);
 
 /* Bring the thread's flags in line with events.  Lock held, or the thread is new. */

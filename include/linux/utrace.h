@@ -83,11 +83,12 @@ struct utrace_engine {
 
 /* ---- attach ---- */
 
-#define UTRACE_ATTACH_MATCH_OPS		0x01u	/* look for an engine with these ops */
-#define UTRACE_ATTACH_MATCH_DATA	0x02u	/* and this data */
-#define UTRACE_ATTACH_CREATE		0x10u	/* make one */
-#define UTRACE_ATTACH_EXCLUSIVE		0x20u	/* -EEXIST if one matches */
-#define UTRACE_ATTACH_INHERIT		0x40u	/* @target is the child of a report_clone() to this owner's engine */
+#define UTRACE_ATTACH_MATCH_OPS	 0x01u /* look for an engine with these ops */
+#define UTRACE_ATTACH_MATCH_DATA 0x02u /* and this data */
+#define UTRACE_ATTACH_CREATE	 0x10u /* make one */
+#define UTRACE_ATTACH_EXCLUSIVE	 0x20u /* -EEXIST if one matches */
+#define UTRACE_ATTACH_INHERIT \
+	0x40u /* @target is the child of a report_clone() to this owner's engine */
 
 /**
  * struct utrace_owner - by whose rights an engine is attached
@@ -268,8 +269,7 @@ struct utrace_examiner {
  * Return: 0; -EINVAL this engine does not hold it; -ESRCH dead or detached;
  *	-EPERM the image was not checked for this engine's owner; -ERESTARTSYS a signal came.
  */
-int __must_check utrace_prepare_examine(struct utrace_engine *engine,
-					struct utrace_examiner *exam);
+int __must_check utrace_prepare_examine(struct utrace_engine *engine, struct utrace_examiner *exam);
 
 /**
  * utrace_finish_examine - end it

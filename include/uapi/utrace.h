@@ -19,8 +19,8 @@
 #include <linux/types.h>
 #endif
 
-#define UTRACE_ABI_VERSION	1
-#define UTRACE_DEVICE		"/dev/utrace"
+#define UTRACE_ABI_VERSION 1
+#define UTRACE_DEVICE	   "/dev/utrace"
 
 /* ---- events ---- */
 
@@ -31,50 +31,49 @@ enum utrace_event {
 	UTRACE_EVENT_BIT_EXEC,		/* a new image, before its first instruction */
 	UTRACE_EVENT_BIT_EXIT,		/* about to exit, its state still whole */
 	UTRACE_EVENT_BIT_DEATH,		/* dead, before REAP */
-	UTRACE_EVENT_BIT_SYSCALL_ENTRY,	/* before the call, ptrace and seccomp */
+	UTRACE_EVENT_BIT_SYSCALL_ENTRY, /* before the call, ptrace and seccomp */
 	UTRACE_EVENT_BIT_SYSCALL_EXIT,	/* after the call */
 };
 
-#define UTRACE_EVENT(name)	(1u << UTRACE_EVENT_BIT_##name)
-#define UTRACE_EVENT_SYSCALL	(UTRACE_EVENT(SYSCALL_ENTRY) | UTRACE_EVENT(SYSCALL_EXIT))
+#define UTRACE_EVENT(name)   (1u << UTRACE_EVENT_BIT_##name)
+#define UTRACE_EVENT_SYSCALL (UTRACE_EVENT(SYSCALL_ENTRY) | UTRACE_EVENT(SYSCALL_EXIT))
 #define UTRACE_EVENTS_ALL \
 	(UTRACE_EVENT(QUIESCE) | UTRACE_EVENT(REAP) | UTRACE_EVENT(CLONE) | UTRACE_EVENT(EXEC) | \
 	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL)
 
 /* Events at which an engine may hold the thread. */
-#define UTRACE_EVENTS_STOPPABLE \
-	(UTRACE_EVENTS_ALL & ~(UTRACE_EVENT(DEATH) | UTRACE_EVENT(REAP)))
+#define UTRACE_EVENTS_STOPPABLE (UTRACE_EVENTS_ALL & ~(UTRACE_EVENT(DEATH) | UTRACE_EVENT(REAP)))
 
 /* ---- actions ---- */
 
 /* How a thread goes on.  The smallest wish of all engines prevails. */
 enum utrace_resume_action {
-	UTRACE_STOP = 0,	/* hold it */
-	UTRACE_INTERRUPT = 1,	/* break a blocking call, then report */
-	UTRACE_REPORT = 2,	/* report soon, disturb nothing */
-	UTRACE_RESUME = 5,	/* go on (3 and 4 are kept for stepping) */
-	UTRACE_DETACH = 6,	/* go on without this engine */
+	UTRACE_STOP = 0,      /* hold it */
+	UTRACE_INTERRUPT = 1, /* break a blocking call, then report */
+	UTRACE_REPORT = 2,    /* report soon, disturb nothing */
+	UTRACE_RESUME = 5,    /* go on (3 and 4 are kept for stepping) */
+	UTRACE_DETACH = 6,    /* go on without this engine */
 };
 
-#define UTRACE_RESUME_MASK	0x0fu
+#define UTRACE_RESUME_MASK 0x0fu
 
 /* What becomes of a system call, told at its entry; the last engine called decides. */
 enum utrace_syscall_action {
 	UTRACE_SYSCALL_RUN = 0x00,
-	UTRACE_SYSCALL_ABORT = 0x10,	/* skip it; the result is what the engine set */
+	UTRACE_SYSCALL_ABORT = 0x10, /* skip it; the result is what the engine set */
 };
 
-#define UTRACE_SYSCALL_MASK	0xf0u
+#define UTRACE_SYSCALL_MASK 0xf0u
 
 /*
  * Numbers.  Every callback that may hold a thread, and every asynchronous
  * stop, has a number of its own, rising by thread.  Bit 0 names the slot it
  * belongs to, so that an answer to one can never release the other.
  */
-#define UTRACE_SLOT_REPORT	0u
-#define UTRACE_SLOT_ASYNC	1u
-#define UTRACE_SEQ_SLOT(seq)	((seq) & 1u)
-#define UTRACE_SEQ_LATEST	0ull	/* whatever was published to this engine by now */
+#define UTRACE_SLOT_REPORT   0u
+#define UTRACE_SLOT_ASYNC    1u
+#define UTRACE_SEQ_SLOT(seq) ((seq)&1u)
+#define UTRACE_SEQ_LATEST    0ull /* whatever was published to this engine by now */
 
 /*
  * ---- the session: an open UTRACE_DEVICE ----
@@ -88,53 +87,56 @@ enum utrace_syscall_action {
  * one user's attachments would be more than the module parameter max_attachments.
  */
 
-#define UTRACE_IOC_MAGIC	0xb7
+#define UTRACE_IOC_MAGIC 0xb7
 
 struct utrace_features {
 	__u32 size;
-	__u32 flags;		/* must be 0 */
-	__u32 abi;		/* out: UTRACE_ABI_VERSION of the module */
-	__u32 events;		/* out: events this module can report */
-	__u32 actions;		/* out: 1 << enum utrace_resume_action */
-	__u32 target_flags;	/* out: UTRACE_TARGET_* it knows */
-	__u32 hooks;		/* out: kernel functions hooked just now */
-	__u32 engines;		/* out: engines that exist just now */
-	char version[32];	/* out: the module's version */
-	char hook_names[512];	/* out: the functions, separated by spaces */
+	__u32 flags;	      /* must be 0 */
+	__u32 abi;	      /* out: UTRACE_ABI_VERSION of the module */
+	__u32 events;	      /* out: events this module can report */
+	__u32 actions;	      /* out: 1 << enum utrace_resume_action */
+	__u32 target_flags;   /* out: UTRACE_TARGET_* it knows */
+	__u32 hooks;	      /* out: kernel functions hooked just now */
+	__u32 engines;	      /* out: engines that exist just now */
+	char version[32];     /* out: the module's version */
+	char hook_names[512]; /* out: the functions, separated by spaces */
 };
 
-#define UTRACE_TARGET_PIDFD	(1u << 0)	/* target is a pidfd, not a pid */
-#define UTRACE_TARGET_GROUP	(1u << 1)	/* all threads of the target's group, also those being born */
-#define UTRACE_TARGET_CHILDREN	(1u << 2)	/* and every process they fork from now on; implies new threads */
-#define UTRACE_TARGET_TRACE	(1u << 3)	/* only feed the module's tracepoints: never holds, no notices */
-#define UTRACE_TARGET_FLAGS_ALL	0xfu
+#define UTRACE_TARGET_PIDFD (1u << 0) /* target is a pidfd, not a pid */
+#define UTRACE_TARGET_GROUP (1u << 1) /* all threads of the target's group, also those being born */
+#define UTRACE_TARGET_CHILDREN \
+	(1u << 2) /* and every process they fork from now on; implies new threads */
+#define UTRACE_TARGET_TRACE \
+	(1u << 3) /* only feed the module's tracepoints: never holds, no notices */
+#define UTRACE_TARGET_FLAGS_ALL 0xfu
 
 struct utrace_attach {
 	__u32 size;
-	__u32 flags;		/* UTRACE_TARGET_* */
-	__s32 target;		/* thread id, or a pidfd */
-	__u32 events;		/* held and told at these; DEATH is always told, REAP never */
-	__u64 cookie;		/* comes back in each notice */
-	__u64 engine;		/* out: handle, never used again for another */
-	__u32 threads;		/* out: threads attached by this call */
+	__u32 flags;   /* UTRACE_TARGET_* */
+	__s32 target;  /* thread id, or a pidfd */
+	__u32 events;  /* held and told at these; DEATH is always told, REAP never */
+	__u64 cookie;  /* comes back in each notice */
+	__u64 engine;  /* out: handle, never used again for another */
+	__u32 threads; /* out: threads attached by this call */
 	__u32 reserved;
 };
 
 /* With a set, SYSCALL_ENTRY and SYSCALL_EXIT are told for its members only. */
-#define UTRACE_SYSCALL_SET_BITS	1024
+#define UTRACE_SYSCALL_SET_BITS 1024
 
 struct utrace_syscall_set {
 	__u32 size;
-	__u32 flags;		/* must be 0 */
+	__u32 flags; /* must be 0 */
 	__u64 engine;
-	__u64 bits[UTRACE_SYSCALL_SET_BITS / 64];	/* by x86-64 (or i386) number; all zero: every call */
+	__u64 bits[UTRACE_SYSCALL_SET_BITS /
+		   64]; /* by x86-64 (or i386) number; all zero: every call */
 };
 
 struct utrace_set_events {
 	__u32 size;
-	__u32 flags;		/* must be 0 */
+	__u32 flags; /* must be 0 */
 	__u64 engine;
-	__s32 tid;		/* 0: all threads of the engine */
+	__s32 tid; /* 0: all threads of the engine */
 	__u32 events;
 };
 
@@ -143,22 +145,23 @@ struct utrace_set_events {
  * stopped now, -EINPROGRESS that it will be before it runs another
  * instruction of its own.  RESUME: in seq, or UTRACE_SEQ_LATEST.
  */
-#define UTRACE_CONTROL_FOREIGN	(1u << 0)	/* RESUME or DETACH another's engine (owner's rights or CAP_SYS_PTRACE) */
+#define UTRACE_CONTROL_FOREIGN \
+	(1u << 0) /* RESUME or DETACH another's engine (owner's rights or CAP_SYS_PTRACE) */
 
 struct utrace_control {
 	__u32 size;
-	__u32 flags;		/* UTRACE_CONTROL_* */
+	__u32 flags; /* UTRACE_CONTROL_* */
 	__u64 engine;
-	__s32 tid;		/* 0: all threads of the engine */
-	__u32 action;		/* enum utrace_resume_action */
-	__u64 seq;		/* in: RESUME; out: STOP (with one tid) */
-	__u32 affected;		/* out: threads on which it took effect */
-	__u32 held_by_others;	/* out: of these, still held by another engine */
+	__s32 tid;	      /* 0: all threads of the engine */
+	__u32 action;	      /* enum utrace_resume_action */
+	__u64 seq;	      /* in: RESUME; out: STOP (with one tid) */
+	__u32 affected;	      /* out: threads on which it took effect */
+	__u32 held_by_others; /* out: of these, still held by another engine */
 };
 
 struct utrace_barrier {
 	__u32 size;
-	__u32 flags;		/* must be 0 */
+	__u32 flags; /* must be 0 */
 	__u64 engine;
 	__s32 tid;
 	__u32 reserved;
@@ -167,35 +170,39 @@ struct utrace_barrier {
 /* ---- notices: read(2) gives as many as fit, poll(2) says when there are any ---- */
 
 enum utrace_notice_type {
-	UTRACE_NOTICE_HELD = 1,		/* at `event`, wants an answer to `seq` */
-	UTRACE_NOTICE_STOPPED = 2,	/* by an asynchronous stop, wants an answer to `seq` */
-	UTRACE_NOTICE_ATTACHED = 3,	/* a newborn thread joined the engine */
-	UTRACE_NOTICE_GONE = 4,		/* the thread left the engine: `reason`; its last notice */
-	UTRACE_NOTICE_MISSED = 5,	/* a newborn of this thread could not join: `result` is -errno */
+	UTRACE_NOTICE_HELD = 1,	    /* at `event`, wants an answer to `seq` */
+	UTRACE_NOTICE_STOPPED = 2,  /* by an asynchronous stop, wants an answer to `seq` */
+	UTRACE_NOTICE_ATTACHED = 3, /* a newborn thread joined the engine */
+	UTRACE_NOTICE_GONE = 4,	    /* the thread left the engine: `reason`; its last notice */
+	UTRACE_NOTICE_MISSED = 5, /* a newborn of this thread could not join: `result` is -errno */
 };
 
 enum utrace_gone_reason {
-	UTRACE_GONE_DEATH = 1,		/* `result` is its exit code, as wait(2) would give it */
-	UTRACE_GONE_EXEC = 2,		/* the owner may not trace the new image */
-	UTRACE_GONE_RELEASED = 3,	/* by another, or by the operator */
+	UTRACE_GONE_DEATH = 1,	  /* `result` is its exit code, as wait(2) would give it */
+	UTRACE_GONE_EXEC = 2,	  /* the owner may not trace the new image */
+	UTRACE_GONE_RELEASED = 3, /* by another, or by the operator */
 };
 
-#define UTRACE_NOTICE_IN_SYSCALL	(1u << 0)	/* result and registers of the call are not writable */
-#define UTRACE_NOTICE_COMPAT		(1u << 1)	/* a 32-bit call: nr is an i386 number */
+#define UTRACE_NOTICE_IN_SYSCALL (1u << 0) /* result and registers of the call are not writable */
+#define UTRACE_NOTICE_COMPAT	 (1u << 1) /* a 32-bit call: nr is an i386 number */
 
 struct utrace_notice {
-	__u32 size;		/* of each notice in the batch */
-	__u32 type;		/* enum utrace_notice_type */
+	__u32 size; /* of each notice in the batch */
+	__u32 type; /* enum utrace_notice_type */
 	__u64 engine;
 	__u64 cookie;
 	__u64 seq;
 	__s32 tid;
 	__s32 tgid;
-	__u32 event;		/* one UTRACE_EVENT(), for HELD */
-	__u32 flags;		/* UTRACE_NOTICE_* */
-	__s32 nr;		/* system call number, -1 if in none */
-	__u32 reason;		/* enum utrace_gone_reason, for GONE */
-	__s64 result;		/* SYSCALL_EXIT: the result; CLONE: the child's tid; EXEC: its tid before; EXIT, GONE: the exit code */
+	__u32 event;  /* one UTRACE_EVENT(), for HELD */
+	__u32 flags;  /* UTRACE_NOTICE_* */
+	__s32 nr;     /* system call number, -1 if in none */
+	__u32 reason; /* enum utrace_gone_reason, for GONE */
+	/*
+	 * SYSCALL_EXIT: the result; CLONE: the child's tid; EXEC: its tid before; EXIT, GONE: the
+	 * exit code.
+	 */
+	__s64 result;
 	__u64 args[6];
 	__u64 ip;
 	__u64 sp;
@@ -203,17 +210,18 @@ struct utrace_notice {
 
 /* ---- answers ---- */
 
-#define UTRACE_ANSWER_SET_CALL		(1u << 0)	/* at entry: run `nr` with `args` instead */
-#define UTRACE_ANSWER_SET_RESULT	(1u << 1)	/* at exit, or with ABORT: `result` is what the program sees */
-#define UTRACE_ANSWER_FLAGS_ALL		0x3u
+#define UTRACE_ANSWER_SET_CALL (1u << 0) /* at entry: run `nr` with `args` instead */
+#define UTRACE_ANSWER_SET_RESULT \
+	(1u << 1) /* at exit, or with ABORT: `result` is what the program sees */
+#define UTRACE_ANSWER_FLAGS_ALL 0x3u
 
 struct utrace_answer {
 	__u32 size;
-	__u32 flags;		/* UTRACE_ANSWER_* */
+	__u32 flags; /* UTRACE_ANSWER_* */
 	__u64 engine;
-	__u64 seq;		/* the number it answers */
+	__u64 seq; /* the number it answers */
 	__s32 tid;
-	__u32 action;		/* UTRACE_RESUME, REPORT, INTERRUPT or DETACH | enum utrace_syscall_action */
+	__u32 action; /* UTRACE_RESUME, REPORT, INTERRUPT or DETACH | enum utrace_syscall_action */
 	__s64 result;
 	__s32 nr;
 	__u32 reserved;
@@ -227,86 +235,86 @@ struct utrace_answer {
  */
 struct utrace_next {
 	__u32 size;
-	__u32 flags;		/* must be 0 */
-	__u64 answer;		/* struct utrace_answer *, or 0 */
-	__u64 notices;		/* struct utrace_notice * */
-	__u32 count;		/* in: room; out: notices written */
-	__s32 timeout_ms;	/* -1: for ever; 0: do not wait */
-	__u32 notice_size;	/* sizeof(struct utrace_notice) of the caller; 0: that of ABI 1 */
+	__u32 flags;	   /* must be 0 */
+	__u64 answer;	   /* struct utrace_answer *, or 0 */
+	__u64 notices;	   /* struct utrace_notice * */
+	__u32 count;	   /* in: room; out: notices written */
+	__s32 timeout_ms;  /* -1: for ever; 0: do not wait */
+	__u32 notice_size; /* sizeof(struct utrace_notice) of the caller; 0: that of ABI 1 */
 	__u32 reserved;
 };
 
 /* ---- examination: only of a thread this engine holds ---- */
 
-#define UTRACE_EXAMINE_WRITE	(1u << 0)
+#define UTRACE_EXAMINE_WRITE (1u << 0)
 
 struct utrace_regs {
 	__u32 size;
-	__u32 flags;		/* UTRACE_EXAMINE_WRITE */
+	__u32 flags; /* UTRACE_EXAMINE_WRITE */
 	__u64 engine;
 	__s32 tid;
-	__u32 type;		/* NT_PRSTATUS and the like: a regset of the thread's view */
+	__u32 type; /* NT_PRSTATUS and the like: a regset of the thread's view */
 	__u64 buf;
-	__u32 len;		/* in: bytes at buf; out: bytes done */
+	__u32 len; /* in: bytes at buf; out: bytes done */
 	__u32 reserved;
 };
 
 struct utrace_memory {
 	__u32 size;
-	__u32 flags;		/* UTRACE_EXAMINE_WRITE */
+	__u32 flags; /* UTRACE_EXAMINE_WRITE */
 	__u64 engine;
 	__s32 tid;
 	__u32 reserved;
 	__u64 addr;
 	__u64 buf;
-	__u64 len;		/* in: bytes wanted; out: bytes done (short at the first bad page) */
+	__u64 len; /* in: bytes wanted; out: bytes done (short at the first bad page) */
 };
 
 /* ---- who is on whom ---- */
 
-#define UTRACE_INFO_HELD_REPORT	(1u << 0)	/* this engine holds it at an event */
-#define UTRACE_INFO_HELD_ASYNC	(1u << 1)	/* by an asynchronous stop */
-#define UTRACE_INFO_ASLEEP	(1u << 2)	/* it does sleep there now */
-#define UTRACE_INFO_TRACE	(1u << 3)	/* UTRACE_TARGET_TRACE */
-#define UTRACE_INFO_KERNEL	(1u << 4)	/* an engine of a kernel module */
+#define UTRACE_INFO_HELD_REPORT (1u << 0) /* this engine holds it at an event */
+#define UTRACE_INFO_HELD_ASYNC	(1u << 1) /* by an asynchronous stop */
+#define UTRACE_INFO_ASLEEP	(1u << 2) /* it does sleep there now */
+#define UTRACE_INFO_TRACE	(1u << 3) /* UTRACE_TARGET_TRACE */
+#define UTRACE_INFO_KERNEL	(1u << 4) /* an engine of a kernel module */
 
 /* One engine on one thread. */
 struct utrace_info {
 	__u64 engine;
-	__u64 seq;		/* of the hold, to resume just this one */
-	__u64 since_ns;		/* CLOCK_MONOTONIC of the hold, 0 if none */
-	__s32 owner;		/* the session's process, 0 if of another pid namespace */
+	__u64 seq;	/* of the hold, to resume just this one */
+	__u64 since_ns; /* CLOCK_MONOTONIC of the hold, 0 if none */
+	__s32 owner;	/* the session's process, 0 if of another pid namespace */
 	__s32 tid;
 	__s32 tgid;
 	__u32 events;
-	__u32 event;		/* at which it is held */
-	__s32 nr;		/* the system call it is held in, or -1 */
-	__u32 flags;		/* UTRACE_INFO_* */
+	__u32 event; /* at which it is held */
+	__s32 nr;    /* the system call it is held in, or -1 */
+	__u32 flags; /* UTRACE_INFO_* */
 	__u32 reserved;
 	char owner_comm[16];
 };
 
 struct utrace_list {
 	__u32 size;
-	__u32 flags;		/* must be 0 */
-	__u64 entries;		/* struct utrace_info * */
-	__u32 count;		/* in: room; out: entries there are (may be more than room) */
-	__s32 tgid;		/* only this process; 0: all */
-	__u32 entry_size;	/* sizeof(struct utrace_info) of the caller */
+	__u32 flags;	  /* must be 0 */
+	__u64 entries;	  /* struct utrace_info * */
+	__u32 count;	  /* in: room; out: entries there are (may be more than room) */
+	__s32 tgid;	  /* only this process; 0: all */
+	__u32 entry_size; /* sizeof(struct utrace_info) of the caller */
 	__u32 reserved;
 };
 
 /* The structure's own size versions a call, so the number does not carry one. */
-#define UTRACE_IOC_FEATURES	_IO(UTRACE_IOC_MAGIC, 0x00)
-#define UTRACE_IOC_ATTACH	_IO(UTRACE_IOC_MAGIC, 0x01)
-#define UTRACE_IOC_SET_EVENTS	_IO(UTRACE_IOC_MAGIC, 0x02)
-#define UTRACE_IOC_SYSCALL_SET	_IO(UTRACE_IOC_MAGIC, 0x03)
-#define UTRACE_IOC_CONTROL	_IO(UTRACE_IOC_MAGIC, 0x04)
-#define UTRACE_IOC_BARRIER	_IO(UTRACE_IOC_MAGIC, 0x05)
-#define UTRACE_IOC_ANSWER	_IO(UTRACE_IOC_MAGIC, 0x06)
-#define UTRACE_IOC_NEXT		_IO(UTRACE_IOC_MAGIC, 0x07)
-#define UTRACE_IOC_REGS		_IO(UTRACE_IOC_MAGIC, 0x08)
-#define UTRACE_IOC_MEMORY	_IO(UTRACE_IOC_MAGIC, 0x09)
-#define UTRACE_IOC_LIST		_IO(UTRACE_IOC_MAGIC, 0x0a)
+#define UTRACE_IOC_FEATURES    _IO(UTRACE_IOC_MAGIC, 0x00)
+#define UTRACE_IOC_ATTACH      _IO(UTRACE_IOC_MAGIC, 0x01)
+#define UTRACE_IOC_SET_EVENTS  _IO(UTRACE_IOC_MAGIC, 0x02)
+#define UTRACE_IOC_SYSCALL_SET _IO(UTRACE_IOC_MAGIC, 0x03)
+#define UTRACE_IOC_CONTROL     _IO(UTRACE_IOC_MAGIC, 0x04)
+#define UTRACE_IOC_BARRIER     _IO(UTRACE_IOC_MAGIC, 0x05)
+#define UTRACE_IOC_ANSWER      _IO(UTRACE_IOC_MAGIC, 0x06)
+#define UTRACE_IOC_NEXT	       _IO(UTRACE_IOC_MAGIC, 0x07)
+#define UTRACE_IOC_REGS	       _IO(UTRACE_IOC_MAGIC, 0x08)
+#define UTRACE_IOC_MEMORY      _IO(UTRACE_IOC_MAGIC, 0x09)
+#define UTRACE_IOC_LIST	       _IO(UTRACE_IOC_MAGIC, 0x0a)
 
 #endif /* _UAPI_UTRACE_H */

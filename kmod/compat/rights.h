@@ -10,7 +10,10 @@ struct task_struct;
 /* Yama's kernel.yama.ptrace_scope; 0 where there is no Yama. */
 int utrace_yama_scope(void);
 
-/* Did the image that @task runs come by an exec that gained rights (AT_SECURE)?  Its own context. */
+/*
+ * Did the image that @task runs come by an exec that gained rights (AT_SECURE)?  Its own
+ * context.
+ */
 bool utrace_exec_secure(struct task_struct *task);
 
 /* May its owner read its memory (not set-id, not PR_SET_DUMPABLE 0)?  Its own context. */

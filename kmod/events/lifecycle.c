@@ -51,8 +51,9 @@ void utrace_report_clone(struct task_struct *child)
 	    (READ_ONCE(utrace->events) & (UTRACE_EVENT(CLONE) | UTRACE_EVENT(QUIESCE)))) {
 		utrace_run_pass(&pass);
 		/*
-		 * A parent in vfork() next waits for the child, so it is held here and the child with it; any
-		 * other lets the child go and is held before it runs user code.
+		 * A parent in vfork() next waits for the child, so it is held here and the
+		 * child with it; any other lets the child go and is held before it runs user
+		 * code.
 		 */
 		if (child->vfork_done)
 			utrace_hold(utrace, pass.event);
@@ -100,7 +101,10 @@ void utrace_report_exit(long code, bool group)
 	/* exit_group() is told before the group's exit begins: only there may it be held (H-11). */
 	if (!utrace->exit_reported) {
 		utrace->exit_reported = true;
-		/* An exec that failed after it changed the rights comes by here, and not by the exec hook (H-3). */
+		/*
+		 * An exec that failed after it changed the rights comes by here, and not by the
+		 * exec hook (H-3).
+		 */
 		utrace_recheck_owners(utrace);
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, pass.event);

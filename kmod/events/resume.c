@@ -23,8 +23,8 @@ void utrace_work(struct callback_head *head)
 	spin_unlock_irq(&utrace->lock);
 
 	/*
-	 * Works run last come, first served: one that was queued before ours, as the closing of a pipe, has
-	 * not run yet.  Once more round, and it has (H-19).
+	 * Works run last come, first served: one that was queued before ours, as the closing of
+	 * a pipe, has not run yet.  Once more round, and it has (H-19).
 	 */
 	if (settle) {
 		if (!task_work_add(current, head, TWA_NONE))

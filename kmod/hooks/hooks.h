@@ -8,6 +8,12 @@
 
 #include <linux/types.h>
 
+/*
+ * The mark of a thread that has engines, a bit of its thread_info->syscall_work that the kernel
+ * masks out.  The hooks look at it first of all.  fork copies it: the core takes it off the child.
+ */
+#define UTRACE_WORK_BIT 30
+
 /* Module load: resolve and check every symbol.  Hooks nothing. */
 int utrace_hooks_init(void);
 
@@ -20,7 +26,10 @@ void utrace_hooks_exit(void);
  */
 int utrace_hooks_get(void);
 
-/* One user less; after the last they leave some seconds later, by a work item.  Any process context. */
+/*
+ * One user less; after the last they leave some seconds later, by a work item.  Any process
+ * context.
+ */
 void utrace_hooks_put(void);
 
 /* For people: names of the functions hooked just now, separated by spaces.  Returns how many. */

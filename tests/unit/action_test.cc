@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 extern "C" {
-#include "action.h"
+#include "../../kmod/action.h"
 }
 
 namespace {

@@ -134,17 +134,23 @@ void utrace_wake_if_free(struct utrace *utrace)
 		k_wake_up_state(utrace->task, __TASK_TRACED);
 }
 
-void utrace_sum_events(struct utrace *utrace)
+static void sum_list(struct utrace *utrace, const struct list_head *list)
 {
 	const struct utrace_link *link;
-	u32 events = 0;
 
+	list_for_each_entry(link, list, entry) {
+		utrace->events |= link->events | UTRACE_EVENT(REAP);
+		utrace->heard |= link->events & link->hears;
+	}
+}
+
+void utrace_sum_events(struct utrace *utrace)
+{
 	lockdep_assert_held(&utrace->lock);
-	list_for_each_entry(link, &utrace->attached, entry)
-		events |= link->events | UTRACE_EVENT(REAP);
-	list_for_each_entry(link, &utrace->attaching, entry)
-		events |= link->events | UTRACE_EVENT(REAP);
-	utrace->events = events;
+	utrace->events = 0;
+	utrace->heard = 0;
+	sum_list(utrace, &utrace->attached);
+	sum_list(utrace, &utrace->attaching);
 	if (!utrace->retired)
 		utrace_set_flags(utrace);
 }

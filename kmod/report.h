@@ -28,4 +28,10 @@ struct utrace_pass {
  */
 void utrace_run_pass(struct utrace_pass *pass);
 
+/* Would a pass call anybody?  No lock: an engine that asks just now hears of the next event. */
+static inline bool utrace_is_heard(const struct utrace *utrace, u32 event)
+{
+	return READ_ONCE(utrace->heard) & (event | UTRACE_EVENT(QUIESCE));
+}
+
 #endif

@@ -38,8 +38,9 @@ struct utrace {
 	 * the task's pi_lock nest inside it (waking, set_special_state()).
 	 */
 	spinlock_t lock;
-	/* Superset of the engines' events. */
+	/* Superset of the engines' events; and of those that some callback waits for. */
 	u32 events;
+	u32 heard;
 
 	/* Engines the passes see, in attach order; and those that wait for the next pass. */
 	struct list_head attached;

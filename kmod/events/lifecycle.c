@@ -48,7 +48,7 @@ void utrace_report_clone(struct task_struct *child)
 		return;
 	utrace_gate(UTRACE_GATE_CLONE_IN, current);
 	if (!(child->flags & (PF_KTHREAD | UTRACE_PF_KERNEL_WORKER)) &&
-	    (READ_ONCE(utrace->events) & (UTRACE_EVENT(CLONE) | UTRACE_EVENT(QUIESCE)))) {
+	    utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);
 		/*
 		 * A parent in vfork() next waits for the child, so it is held here and the

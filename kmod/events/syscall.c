@@ -41,13 +41,14 @@ bool utrace_report_syscall_entry(struct pt_regs *regs)
 	if (!utrace)
 		return false;
 	/* Gone since the flag was sampled, or the flag is the program's own (H-1). */
-	if (READ_ONCE(utrace->events) & UTRACE_EVENT(SYSCALL_ENTRY)) {
+	if (utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, pass.event);
 		skip = take_verdict(&pass);
-		trace_utrace_syscall_entry(current, regs);
 		utrace_retire_if_idle(utrace);
 	}
+	if (READ_ONCE(utrace->events) & pass.event)
+		trace_utrace_syscall_entry(current, regs);
 	utrace_put(utrace);
 	return skip;
 }
@@ -64,13 +65,14 @@ void utrace_report_syscall_exit(struct pt_regs *regs)
 
 	if (!utrace)
 		return;
-	if (READ_ONCE(utrace->events) & UTRACE_EVENT(SYSCALL_EXIT)) {
+	if (utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, pass.event);
-		/* Last, so that it records the result the program will see (H-20). */
-		trace_utrace_syscall_exit(current, regs, syscall_get_return_value(current, regs));
 		utrace_retire_if_idle(utrace);
 	}
+	/* Last, so that it records the result the program will see (H-20). */
+	if (READ_ONCE(utrace->events) & pass.event)
+		trace_utrace_syscall_exit(current, regs, syscall_get_return_value(current, regs));
 	utrace_put(utrace);
 }
 

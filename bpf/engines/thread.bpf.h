@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which threads are traced, and what every record says of its thread. */
+#ifndef _UTRACE_THREAD_BPF_H
+#define _UTRACE_THREAD_BPF_H
+
+/* uapi's macros are not in BTF, so vmlinux.h lacks them. */
+#define TS_COMPAT		0x0002
+#define __X32_SYSCALL_BIT	0x40000000
+#define PF_EXITING		0x00000004
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 20);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct observe_thread);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+/* Traced threads that have not exited. */
+__u64 live_threads;
+
+/*
+ * Pids are told as the pid namespace of the tracer has them; this is its depth. It is found by
+ * the first scan, which runs in the tracer's own context.
+ */
+__u32 pidns_level;
+
+static __noinline __u32 pid_in_namespace(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	int nr = 0;
+
+	bpf_probe_read_kernel(&nr, sizeof(nr), &pid->numbers[pidns_level].nr);
+	return nr;
+}
+
+static __always_inline void find_own_level(void)
+{
+	struct task_struct *reader = bpf_get_current_task_btf();
+
+	pidns_level = BPF_CORE_READ(reader, thread_pid, level);
+}
+
+static __always_inline __u32 pid_of(struct task_struct *task)
+{
+	return pidns_level ? pid_in_namespace(task) : task->pid;
+}
+
+static __always_inline __u32 tgid_of(struct task_struct *task)
+{
+	return pidns_level ? pid_in_namespace(task->group_leader) : task->tgid;
+}
+
+static __always_inline void count_drop(void)
+{
+	__u32 zero = 0;
+	__u64 *dropped = bpf_map_lookup_elem(&drops, &zero);
+
+	/* A program in an interrupt may count on the same CPU in between. */
+	if (dropped)
+		__sync_fetch_and_add(dropped, 1);
+}
+
+/* A record of the current thread found no room: its number is used up, so the gap shows. */
+static __always_inline void lose(struct observe_thread *thread)
+{
+	thread->seq++;
+	count_drop();
+}
+
+static __always_inline void fill_head(struct utrace_rec_head *head, struct task_struct *task,
+				      struct observe_thread *thread, __u8 type, __u16 body)
+{
+	head->len = body;
+	head->type = type;
+	head->flags = 0;
+	head->body = body;
+	head->ts = bpf_ktime_get_ns();
+	head->seq = thread->seq++;
+	head->tid = pid_of(task);
+	head->tgid = tgid_of(task);
+	head->cpu = bpf_get_smp_processor_id();
+	head->payloads = 0;
+	head->reserved = 0;
+}
+
+static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
+					       struct task_struct *task,
+					       struct observe_thread *thread, __u8 type,
+					       __u16 body)
+{
+	head->len = body;
+	head->type = type;
+	head->flags = UTRACE_REC_F_UNNUMBERED;
+	head->body = body;
+	head->ts = bpf_ktime_get_ns();
+	head->seq = thread->seq;
+	head->tid = pid_of(task);
+	head->tgid = tgid_of(task);
+	head->cpu = bpf_get_smp_processor_id();
+	head->payloads = 0;
+	head->reserved = 0;
+}
+
+static __always_inline void count_out(struct observe_thread *thread)
+{
+	if (__sync_val_compare_and_swap(&thread->state, OBSERVE_LIVE, OBSERVE_DEAD) ==
+	    OBSERVE_LIVE)
+		__sync_fetch_and_add(&live_threads, -1);
+}
+
+static __always_inline void count_in(struct observe_thread *thread)
+{
+	/* First, so that the count is never short of a live thread. */
+	__sync_fetch_and_add(&live_threads, 1);
+	if (__sync_val_compare_and_swap(&thread->state, OBSERVE_NEW, OBSERVE_LIVE) != OBSERVE_NEW)
+		__sync_fetch_and_add(&live_threads, -1);
+}
+
+/* A child that has not run yet; at its fork. */
+static __always_inline bool inherit(struct task_struct *child, struct observe_thread *parent)
+{
+	struct observe_thread fresh = {
+		.flags = (parent->flags & OBSERVE_FOLLOW) | OBSERVE_NEWBORN,
+	};
+	struct observe_thread *thread;
+
+	thread = bpf_task_storage_get(&threads, child, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		/* No memory: all of this thread will be missing, and at least that is counted. */
+		count_drop();
+		return false;
+	}
+	count_in(thread);
+	return true;
+}
+
+/* Gives a thread of a chosen process its state; NULL if its process is none. */
+static __always_inline struct observe_thread *adopt(struct task_struct *task)
+{
+	struct observe_thread *leader, *thread;
+	struct observe_thread fresh = {};
+
+	leader = bpf_task_storage_get(&threads, task->group_leader, 0, 0);
+	if (!leader || (task->flags & PF_EXITING))
+		return NULL;
+	fresh.flags = leader->flags & OBSERVE_FOLLOW;
+	thread = bpf_task_storage_get(&threads, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		count_drop();
+		return NULL;
+	}
+	count_in(thread);
+	/* If its exit came in between and saw no state, nobody else would count it out. */
+	if (task->flags & PF_EXITING)
+		count_out(thread);
+	return thread;
+}
+
+#endif /* _UTRACE_THREAD_BPF_H */

@@ -15,8 +15,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "include/uapi/utrace_observe.h"
 #include "include/uapi/utrace_records.h"
-#include "bpf/engines/observe.h"
 #include "bpf/engines/payload.bpf.h"
 #include "bpf/engines/thread.bpf.h"
 

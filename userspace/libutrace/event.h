@@ -126,6 +126,8 @@ using EventBody =
 struct Event {
   uint64_t ts_ns = 0;  // CLOCK_MONOTONIC
   uint64_t seq = 0;    // of this thread
+  // Whether the thread gave this event a number of its own; else seq is its latest.
+  bool numbered = true;
   int32_t pid = 0;
   int32_t tid = 0;
   uint16_t cpu = 0;

@@ -1,7 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-/* What the observer's programs and their loader share beside the records themselves. */
-#ifndef _UTRACE_OBSERVE_H
-#define _UTRACE_OBSERVE_H
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/* What the observer's programs and their loader share beside the records; no program of others. */
+#ifndef _UAPI_UTRACE_OBSERVE_H
+#define _UAPI_UTRACE_OBSERVE_H
+
+#include "utrace_records.h"
 
 /* Of one traced thread, in task storage. */
 struct observe_thread {
@@ -30,4 +32,4 @@ struct observe_pending {
 	struct utrace_rec_syscall record;
 };
 
-#endif /* _UTRACE_OBSERVE_H */
+#endif /* _UAPI_UTRACE_OBSERVE_H */

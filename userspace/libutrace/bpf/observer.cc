@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/libutrace/bpf/observer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "include/uapi/utrace_observe.h"
+#include "observe_bpf.skel.h"
+#include "userspace/base/errno_status.h"
+#include "userspace/base/pidfd.h"
+#include "userspace/base/status_macros.h"
+#include "userspace/libutrace/bpf/iterate.h"
+#include "userspace/libutrace/bpf/libbpf_log.h"
+#include "userspace/libutrace/bpf/privileges.h"
+#include "userspace/libutrace/bpf/target.h"
+
+namespace utrace {
+namespace {
+
+// How long to sleep when the ring is empty. Nobody wakes us (a wake-up costs the traced thread many
+// times what the record does), so this is how late an event may be shown; a ring of the usual size
+// takes ten times as long to fill.
+constexpr absl::Duration kShortNap = absl::Milliseconds(1);
+constexpr absl::Duration kLongNap = absl::Milliseconds(10);
+constexpr absl::Duration kScanPeriod = absl::Milliseconds(100);
+
+// At most this much at once, so that the kernel gets room back early.
+constexpr size_t kPiece = size_t{4} << 20;
+
+void SetRules(absl::Span<const utrace_copy_rules> from, utrace_copy_rules* to) {
+  std::copy_n(from.begin(), std::min<size_t>(from.size(), UTRACE_SYSCALLS), to);
+}
+
+}  // namespace
+
+void Observer::SkeletonDeleter::operator()(observe_bpf* skeleton) const {
+  observe_bpf::destroy(skeleton);
+}
+
+absl::StatusOr<std::unique_ptr<Observer>> Observer::Create(const ObserverOptions& options) {
+  RETURN_IF_ERROR(CheckCanObserve());
+  const LibbpfLog log;
+  std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton(observe_bpf::open(nullptr));
+  if (!skeleton) return Annotate(LastErrno("open the observer's BPF object"), log.Tail(), "\n");
+
+  skeleton->rodata->data_limit = std::min<uint32_t>(options.data_limit, UTRACE_PAYLOAD_MAX);
+  skeleton->rodata->path_limit = std::min<uint32_t>(options.path_limit, UTRACE_PAYLOAD_MAX);
+  SetRules(options.rules_x86_64, skeleton->rodata->rules_64);
+  SetRules(options.rules_i386, skeleton->rodata->rules_32);
+  if (const int error = bpf_map__set_max_entries(skeleton->maps.ring,
+                                                 static_cast<uint32_t>(options.ring_bytes))) {
+    return FromNegErrno(error, absl::StrCat("make a ring of ", options.ring_bytes, " bytes"));
+  }
+  bpf_program__set_autoload(skeleton->progs.on_sys_exit, !options.calls_from_module);
+  bpf_program__set_autoload(skeleton->progs.on_utrace_syscall_exit, options.calls_from_module);
+
+  if (const int error = observe_bpf::load(skeleton.get())) {
+    return Annotate(FromNegErrno(error, "load the observer's BPF programs"), log.Tail(), "\n");
+  }
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<RingReader> ring,
+      RingReader::Map(bpf_map__fd(skeleton->maps.ring), bpf_map__max_entries(skeleton->maps.ring)));
+  if (const int error = observe_bpf::attach(skeleton.get())) {
+    return Annotate(FromNegErrno(error, "attach the observer's BPF programs"), log.Tail(), "\n");
+  }
+  return std::unique_ptr<Observer>(new Observer(options, std::move(skeleton), std::move(ring)));
+}
+
+Observer::Observer(const ObserverOptions& options,
+                   std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton,
+                   std::unique_ptr<RingReader> ring)
+    : follow_(options.follow),
+      skeleton_(std::move(skeleton)),
+      ring_(std::move(ring)),
+      nap_(kShortNap) {}
+
+Observer::~Observer() = default;
+
+absl::Status Observer::AddProcess(pid_t pid) { return Add(pid, 0); }
+
+absl::Status Observer::AddProcessAtExec(pid_t pid) { return Add(pid, OBSERVE_UNTIL_EXEC); }
+
+absl::Status Observer::Add(pid_t pid, uint32_t flags) {
+  ASSIGN_OR_RETURN(const UniqueFd pidfd, OpenTarget(pid));
+  observe_thread fresh{};
+  fresh.flags = flags | (follow_ ? OBSERVE_FOLLOW : 0);
+  const int key = pidfd.Get();
+  if (const int error =
+          bpf_map_update_elem(bpf_map__fd(skeleton_->maps.threads), &key, &fresh, BPF_NOEXIST)) {
+    // Followed there from another target already.
+    if (error == -EEXIST) return absl::OkStatus();
+    return FromNegErrno(error, absl::StrCat("trace process ", pid));
+  }
+  has_targets_ = true;
+  std::vector<char> nothing;
+  const uint64_t before = LiveThreads();
+  RETURN_IF_ERROR(RunIterator(skeleton_->links.scan_attach, nothing));
+  if (LiveThreads() == 0 && before == 0) {
+    ASSIGN_OR_RETURN(const bool ended, WaitForExit(pidfd, absl::ZeroDuration()));
+    if (ended) return ErrnoStatus(ESRCH, absl::StrCat("trace process ", pid, ", which has ended"));
+  }
+  if (!flags) newly_attached_ = true;
+  return absl::OkStatus();
+}
+
+void Observer::Detach() {
+  observe_bpf::detach(skeleton_.get());
+  detached_ = true;
+}
+
+absl::Status Observer::Read(absl::Duration timeout, Sink sink) {
+  if (at_end_) return absl::OkStatus();
+  const absl::Time deadline = absl::Now() + timeout;
+  for (;;) {
+    // Before the ring is looked at: the last thread's last record is there before it is counted
+    // out.
+    const bool last = detached_ || (has_targets_ && LiveThreads() == 0);
+    bool any = false;
+    RETURN_IF_ERROR(ScanPending(sink, any));
+    RETURN_IF_ERROR(ReadRing(sink, any));
+    if (any) {
+      nap_ = kShortNap;
+      return absl::OkStatus();
+    }
+    if (last) {
+      at_end_ = true;
+      return absl::OkStatus();
+    }
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) return absl::OkStatus();
+    const timespec nap = absl::ToTimespec(std::min(left, nap_));
+    // A signal is the caller's business: back to it at once.
+    if (::nanosleep(&nap, nullptr) != 0) return absl::OkStatus();
+    nap_ = std::min(nap_ * 2, kLongNap);
+  }
+}
+
+absl::Status Observer::ReadRing(Sink sink, bool& any) {
+  const Bytes frames = ring_->Peek(kPiece);
+  if (frames.empty()) return absl::OkStatus();
+  any = true;
+  const absl::Status status = sink(frames);
+  ring_->Consume(frames.size());
+  return status;
+}
+
+absl::Status Observer::ScanPending(Sink sink, bool& any) {
+  if (detached_ || !has_targets_) return absl::OkStatus();
+  const absl::Time now = absl::Now();
+  if (now < next_scan_ && !newly_attached_) return absl::OkStatus();
+  next_scan_ = now + kScanPeriod;
+  frames_.clear();
+  RETURN_IF_ERROR(pending_.Scan(skeleton_->links.scan_pending, newly_attached_, frames_));
+  newly_attached_ = false;
+  if (frames_.empty()) return absl::OkStatus();
+  any = true;
+  return sink(Bytes(reinterpret_cast<const std::byte*>(frames_.data()), frames_.size()));
+}
+
+absl::StatusOr<uint64_t> Observer::Dropped() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) return FromNegErrno(cpus, "count the CPUs");
+  std::vector<uint64_t> per_cpu(static_cast<size_t>(cpus));
+  const uint32_t key = 0;
+  if (const int error =
+          bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.drops), &key, per_cpu.data())) {
+    return FromNegErrno(error, "read the counts of dropped records");
+  }
+  uint64_t sum = 0;
+  for (const uint64_t count : per_cpu) sum += count;
+  return sum;
+}
+
+uint64_t Observer::LiveThreads() const {
+  return __atomic_load_n(&skeleton_->bss->live_threads, __ATOMIC_ACQUIRE);
+}
+
+}  // namespace utrace

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef UTRACE_LIBUTRACE_BPF_OBSERVER_H_
+#define UTRACE_LIBUTRACE_BPF_OBSERVER_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "include/uapi/utrace_records.h"
+#include "userspace/base/unique_fd.h"
+#include "userspace/libutrace/bpf/pending_calls.h"
+#include "userspace/libutrace/bpf/ring_reader.h"
+#include "userspace/libutrace/record_source.h"
+
+struct observe_bpf;
+
+namespace utrace {
+
+struct ObserverOptions {
+  bool follow = false;                   // processes that traced ones create, too
+  uint32_t data_limit = 32;              // bytes of read and write buffers and the like
+  uint32_t path_limit = 4096;            // bytes of strings; UTRACE_PAYLOAD_MAX at most
+  size_t ring_bytes = size_t{64} << 20;  // a power of two
+  // By syscall number; what lies beyond UTRACE_SYSCALLS is not used. Must live during Create only.
+  absl::Span<const utrace_copy_rules> rules_x86_64;
+  absl::Span<const utrace_copy_rules> rules_i386;
+  // Take calls from the module's own hook, which costs no thread but the traced ones anything.
+  bool calls_from_module = false;
+};
+
+// The BPF engine: loaded and attached while this lives. Touches only what is added to it, never
+// stops or delays a thread, and needs no module.
+class Observer : public RecordSource {
+ public:
+  static absl::StatusOr<std::unique_ptr<Observer>> Create(const ObserverOptions& options);
+  ~Observer() override;
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+
+  // Traces all threads of a process from now on, those being born meanwhile included.
+  absl::Status AddProcess(pid_t pid);
+
+  // Traces a process from its next exec on; nothing before that is shown. For a HeldCommand.
+  absl::Status AddProcessAtExec(pid_t pid);
+
+  // No new records from now on; what is in the ring can still be read, then AtEnd().
+  void Detach();
+
+  absl::Status Read(absl::Duration timeout, Sink sink) override;
+  bool AtEnd() const override { return at_end_; }
+  absl::StatusOr<uint64_t> Dropped() const override;
+
+  // Threads traced and alive.
+  uint64_t LiveThreads() const;
+
+ private:
+  struct SkeletonDeleter {
+    void operator()(observe_bpf* skeleton) const;
+  };
+
+  Observer(const ObserverOptions& options, std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton,
+           std::unique_ptr<RingReader> ring);
+
+  absl::Status Add(pid_t pid, uint32_t flags);
+  absl::Status ReadRing(Sink sink, bool& any);
+  absl::Status ScanPending(Sink sink, bool& any);
+
+  const bool follow_;
+  std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton_;
+  std::unique_ptr<RingReader> ring_;
+  PendingCalls pending_;
+  std::string frames_;
+  absl::Time next_scan_ = absl::InfinitePast();
+  absl::Duration nap_;
+  bool has_targets_ = false;
+  bool newly_attached_ = false;
+  bool detached_ = false;
+  bool at_end_ = false;
+};
+
+}  // namespace utrace
+
+#endif  // UTRACE_LIBUTRACE_BPF_OBSERVER_H_

@@ -128,20 +128,36 @@ static __always_inline void count_in(struct observe_thread *thread)
 		__sync_fetch_and_add(&live_threads, -1);
 }
 
+/*
+ * The state of a thread, made if there is none. Creating fails when another CPU does it at the same
+ * time, as the attaching scan and a fork do for a thread being born: then theirs is there.
+ */
+static __always_inline struct observe_thread *state_of(struct task_struct *task,
+						       struct observe_thread *fresh)
+{
+	struct observe_thread *thread;
+
+	thread = bpf_task_storage_get(&threads, task, fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread)
+		thread = bpf_task_storage_get(&threads, task, 0, 0);
+	/* No memory: all of this thread will be missing, and at least that is counted. */
+	if (!thread)
+		count_drop();
+	return thread;
+}
+
 /* A child that has not run yet; at its fork. */
 static __always_inline bool inherit(struct task_struct *child, struct observe_thread *parent)
 {
 	struct observe_thread fresh = {
 		.flags = (parent->flags & OBSERVE_FOLLOW) | OBSERVE_NEWBORN,
 	};
-	struct observe_thread *thread;
+	struct observe_thread *thread = state_of(child, &fresh);
 
-	thread = bpf_task_storage_get(&threads, child, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread) {
-		/* No memory: all of this thread will be missing, and at least that is counted. */
-		count_drop();
+	if (!thread)
 		return false;
-	}
+	/* The scan may have been first, and does not know that it is new. */
+	thread->flags |= OBSERVE_NEWBORN;
 	count_in(thread);
 	return true;
 }
@@ -156,11 +172,9 @@ static __always_inline struct observe_thread *adopt(struct task_struct *task)
 	if (!leader || (task->flags & PF_EXITING))
 		return NULL;
 	fresh.flags = leader->flags & OBSERVE_FOLLOW;
-	thread = bpf_task_storage_get(&threads, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread) {
-		count_drop();
+	thread = state_of(task, &fresh);
+	if (!thread)
 		return NULL;
-	}
 	count_in(thread);
 	/* If its exit came in between and saw no state, nobody else would count it out. */
 	if (task->flags & PF_EXITING)

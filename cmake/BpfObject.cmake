@@ -4,6 +4,7 @@
 #
 # The kernel's types come from the unpacked linux-bpf-dev; CO-RE fits the object to the kernel it is
 # loaded on, so one object serves all supported kernels.
+include_guard(GLOBAL)
 find_program(UTRACE_CLANG NAMES clang clang-14 REQUIRED)
 find_program(UTRACE_LLVM_STRIP NAMES llvm-strip llvm-strip-14 REQUIRED)
 find_program(UTRACE_BPFTOOL bpftool PATHS "${UTRACE_DEPS}/usr/sbin" NO_DEFAULT_PATH REQUIRED)

@@ -3,6 +3,7 @@
 // the command line round it.
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cstdio>
@@ -19,7 +20,11 @@ namespace utrace {
 namespace {
 
 absl::Status Record(int cpu, const std::string& path, const std::vector<std::string>& argv) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Observer> observer, Observer::Create({}));
+  std::vector<utrace_copy_rules> rules(UTRACE_SYSCALLS);
+  rules[SYS_getpid].args = 1;
+  ObserverOptions options;
+  options.rules_x86_64 = rules;
+  ASSIGN_OR_RETURN(std::unique_ptr<Observer> observer, Observer::Create(options));
   ASSIGN_OR_RETURN(std::unique_ptr<RecordWriter> writer,
                    RecordWriter::Create(path, DescribeThisMachine()));
   ASSIGN_OR_RETURN(HeldCommand command, HeldCommand::Spawn(argv, std::nullopt));
@@ -31,9 +36,8 @@ absl::Status Record(int cpu, const std::string& path, const std::vector<std::str
   if (cpu >= 0) ::sched_setaffinity(0, sizeof(set), &set);
   RETURN_IF_ERROR(command.Release());
   while (!observer->AtEnd()) {
-    RETURN_IF_ERROR(observer->Read(absl::Seconds(1), [&](Bytes frames) {
-      return writer->Append(frames);
-    }));
+    RETURN_IF_ERROR(
+        observer->Read(absl::Seconds(1), [&](Bytes frames) { return writer->Append(frames); }));
   }
   ASSIGN_OR_RETURN(const uint64_t dropped, observer->Dropped());
   RETURN_IF_ERROR(writer->Finish(dropped));

@@ -34,6 +34,31 @@ static __always_inline void write_out(void *record, struct utrace_rec_head *head
 		count_drop();
 }
 
+static __always_inline void fill_args(struct utrace_rec_syscall *r, const struct pt_regs *regs,
+				      __u16 abi, int count)
+{
+	if (abi == UTRACE_ABI_I386) {
+		r->args[0] = (__u32)regs->bx;
+		r->args[1] = (__u32)regs->cx;
+		r->args[2] = (__u32)regs->dx;
+		if (count <= 3)
+			return;
+		r->args[3] = (__u32)regs->si;
+		r->args[4] = (__u32)regs->di;
+		r->args[5] = (__u32)regs->bp;
+	} else {
+		r->args[0] = regs->di;
+		r->args[1] = regs->si;
+		r->args[2] = regs->dx;
+		if (count <= 3)
+			return;
+		r->args[3] = regs->r10;
+		r->args[4] = regs->r8;
+		r->args[5] = regs->r9;
+	}
+}
+
+/* All but the arguments. */
 static __always_inline void fill_call(struct utrace_rec_syscall *r, const struct pt_regs *regs,
 				      long ret, __u16 abi, __u16 flags)
 {
@@ -52,33 +77,45 @@ static __always_inline void fill_call(struct utrace_rec_syscall *r, const struct
 	r->abi = abi;
 	r->flags = flags;
 	r->ret = ret;
-	if (abi == UTRACE_ABI_I386) {
-		r->args[0] = (__u32)regs->bx;
-		r->args[1] = (__u32)regs->cx;
-		r->args[2] = (__u32)regs->dx;
-		r->args[3] = (__u32)regs->si;
-		r->args[4] = (__u32)regs->di;
-		r->args[5] = (__u32)regs->bp;
-	} else {
-		r->args[0] = regs->di;
-		r->args[1] = regs->si;
-		r->args[2] = regs->dx;
-		r->args[3] = regs->r10;
-		r->args[4] = regs->r8;
-		r->args[5] = regs->r9;
+}
+
+#define CALL_BYTES(count)	(offsetof(struct utrace_rec_syscall, args) + (count) * sizeof(__u64))
+
+/* A record of a call with its first `count` arguments, which must be a constant. */
+static __always_inline void write_call(struct task_struct *task, struct observe_thread *thread,
+				       const struct pt_regs *regs, long ret, __u16 abi, __u16 flags,
+				       const int count)
+{
+	struct utrace_rec_syscall *r = bpf_ringbuf_reserve(&ring, CALL_BYTES(count), 0);
+
+	if (!r) {
+		lose(thread);
+		return;
 	}
+	fill_head(&r->head, task, thread, UTRACE_REC_SYSCALL, CALL_BYTES(count));
+	fill_call(r, regs, ret, abi, flags);
+	if (count)
+		fill_args(r, regs, abi, count);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline const volatile struct utrace_copy_rules *rules_of(__u32 at, __u16 abi)
+{
+	/* Beyond all numbers there are: a call that has no rules. */
+	if (at >= UTRACE_SYSCALLS)
+		at = UTRACE_SYSCALLS - 1;
+	return abi == UTRACE_ABI_I386 ? &rules_32[at] : &rules_64[at];
 }
 
 static __noinline int write_with_payloads(struct scratch *scratch, __u32 at)
 {
-	const struct utrace_copy_rules *rules;
+	const volatile struct utrace_copy_rules *rules;
 	__u32 off = sizeof(struct utrace_rec_syscall);
 	int i;
 
-	if (!scratch || at >= UTRACE_SYSCALLS)
+	if (!scratch)
 		return 0;
-	rules = scratch->call.abi == UTRACE_ABI_I386 ? (const void *)&rules_32[at] :
-						       (const void *)&rules_64[at];
+	rules = rules_of(at, scratch->call.abi);
 	for (i = 0; i < UTRACE_COPY_RULES; i++) {
 		struct utrace_copy_rule rule = rules->rule[i];
 
@@ -90,46 +127,38 @@ static __noinline int write_with_payloads(struct scratch *scratch, __u32 at)
 	return 0;
 }
 
-static __always_inline bool has_rules(__u32 at, __u16 abi)
-{
-	if (at >= UTRACE_SYSCALLS)
-		return false;
-	return (abi == UTRACE_ABI_I386 ? rules_32[at] : rules_64[at]).rule[0].kind !=
-	       UTRACE_COPY_NONE;
-}
-
 /* The end of one call of the current thread; the hot path. */
 static __always_inline int call_ended(struct task_struct *task, struct observe_thread *thread,
 				      const struct pt_regs *regs, long ret, __u16 flags)
 {
 	__u16 abi = task->thread_info.status & TS_COMPAT ? UTRACE_ABI_I386 : UTRACE_ABI_X86_64;
 	__u32 at = (__u32)regs->orig_ax & ~__X32_SYSCALL_BIT;
+	const volatile struct utrace_copy_rules *rules = rules_of(at, abi);
+	struct scratch *scratch;
+	__u8 args = rules->args;
 
 	thread->calls++;
 	/* A pending SIGKILL is the end of this thread before its next instruction. */
 	if (task->pending.signal.sig[0] & SIGKILL_BIT)
 		flags |= UTRACE_CALL_F_NO_RETURN;
 
-	if (has_rules(at, abi)) {
-		struct scratch *scratch = get_scratch();
-
-		if (!scratch)
-			return 0;
-		fill_head(&scratch->call.head, task, thread, UTRACE_REC_SYSCALL,
-			  sizeof(scratch->call));
-		fill_call(&scratch->call, regs, ret, abi, flags);
-		write_with_payloads(scratch, at);
-	} else {
-		struct utrace_rec_syscall *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-
-		if (!r) {
-			lose(thread);
-			return 0;
-		}
-		fill_head(&r->head, task, thread, UTRACE_REC_SYSCALL, sizeof(*r));
-		fill_call(r, regs, ret, abi, flags);
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	if (rules->rule[0].kind == UTRACE_COPY_NONE) {
+		/* Space is reserved in constant sizes only, and half of all calls are short. */
+		if (args == 1)
+			write_call(task, thread, regs, ret, abi, flags, 0);
+		else if (args && args <= 4)
+			write_call(task, thread, regs, ret, abi, flags, 3);
+		else
+			write_call(task, thread, regs, ret, abi, flags, 6);
+		return 0;
 	}
+	scratch = get_scratch();
+	if (!scratch)
+		return 0;
+	fill_head(&scratch->call.head, task, thread, UTRACE_REC_SYSCALL, sizeof(scratch->call));
+	fill_call(&scratch->call, regs, ret, abi, flags);
+	fill_args(&scratch->call, regs, abi, 6);
+	write_with_payloads(scratch, at);
 	return 0;
 }
 
@@ -394,6 +423,7 @@ int scan_pending(struct bpf_iter__task *ctx)
 		return 0;
 	abi = task->thread_info.status & TS_COMPAT ? UTRACE_ABI_I386 : UTRACE_ABI_X86_64;
 	fill_call(&out.record, regs, 0, abi, 0);
+	fill_args(&out.record, regs, abi, 6);
 	/* It may have come back, and even gone in again, while its registers were read. */
 	if (*(volatile __u32 *)&thread->calls != (__u32)out.calls)
 		return 0;

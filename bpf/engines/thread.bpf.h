@@ -92,7 +92,6 @@ static __always_inline void fill_head(struct utrace_rec_head *head, struct task_
 	head->tgid = tgid_of(task);
 	head->cpu = bpf_get_smp_processor_id();
 	head->payloads = 0;
-	head->reserved = 0;
 }
 
 static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
@@ -110,7 +109,6 @@ static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
 	head->tgid = tgid_of(task);
 	head->cpu = bpf_get_smp_processor_id();
 	head->payloads = 0;
-	head->reserved = 0;
 }
 
 static __always_inline void count_out(struct observe_thread *thread)

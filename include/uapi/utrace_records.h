@@ -43,14 +43,13 @@ struct utrace_rec_head {
 	__u32 len;	/* the whole record, payloads included; a multiple of 8 */
 	__u8 type;
 	__u8 flags;
-	__u16 body;	/* bytes from the head's start to the first payload */
+	__u16 cpu;
 	__u64 ts;	/* CLOCK_MONOTONIC, ns */
-	__u64 seq;	/* of this thread; counts also what was dropped */
+	__u32 seq;	/* of this thread, modulo 2^32; counts also what was dropped */
 	__u32 tgid;
 	__u32 tid;
-	__u16 cpu;
-	__u16 payloads;	/* how many payloads follow the body */
-	__u32 reserved;
+	__u16 body;	/* bytes from the head's start to the first payload */
+	__u16 payloads;	/* how many follow the body */
 };
 
 /* A piece of the thread's memory: `len` bytes follow, then zeros up to a multiple of 8. */
@@ -81,7 +80,7 @@ struct utrace_rec_syscall {
 	__u16 abi;	/* enum utrace_abi */
 	__u16 flags;	/* UTRACE_CALL_F_* */
 	__s64 ret;	/* PENDING: 0 */
-	__u64 args[6];
+	__u64 args[6];	/* the last ones may be left out, as head.body tells; then they are 0 */
 };
 
 struct utrace_rec_fork {
@@ -143,8 +142,8 @@ struct utrace_rec_notice {
 };
 
 /*
- * What to copy of the memory the arguments of a call point to. User space fills two tables of
- * these by syscall number, before the programs are loaded.
+ * What to copy of the memory that the arguments of a call point to. User space fills two tables
+ * of these by syscall number, before the programs are loaded.
  */
 enum utrace_copy_kind {
 	UTRACE_COPY_NONE = 0,
@@ -176,6 +175,8 @@ struct utrace_copy_rule {
 #define UTRACE_COPY_RULES 3	/* per call, the first NONE ends them */
 
 struct utrace_copy_rules {
+	__u8 args;		/* how many the call has, plus 1; 0: not known, all six are recorded */
+	__u8 reserved[7];
 	struct utrace_copy_rule rule[UTRACE_COPY_RULES];
 };
 

@@ -68,7 +68,7 @@ void EventStream::Arrive(Event event) {
 }
 
 // On arrival, since a thread's own records arrive in order whatever happens to the others.
-void EventStream::NoteGap(const Event& event) {
+void EventStream::NoteGap(Event& event) {
   if (!event.numbered) return;
   if (const auto* exec = std::get_if<ExecEvent>(&event.body);
       exec && exec->old_tid != 0 && exec->old_tid != event.tid) {
@@ -76,17 +76,24 @@ void EventStream::NoteGap(const Event& event) {
     if (auto old = next_seq_.extract(exec->old_tid); old) next_seq_[event.tid] = old.mapped();
   }
   uint64_t& next_seq = next_seq_[event.tid];
-  // A lower number is another thread's, whose predecessor's exit was itself lost.
-  const uint64_t expected = event.seq < next_seq ? 0 : next_seq;
-  if (event.seq > expected) {
+  // A record has its number's low half. A lower one than expected is another thread's, whose
+  // predecessor's exit was itself lost.
+  uint64_t expected = next_seq;
+  uint64_t gap = static_cast<uint32_t>(event.seq - expected);
+  if (gap >= uint64_t{1} << 31) {
+    expected = 0;
+    gap = event.seq;
+  }
+  event.seq = expected + gap;
+  if (gap > 0) {
     Event lost;
     lost.ts_ns = event.ts_ns;
     lost.seq = expected;
     lost.pid = event.pid;
     lost.tid = event.tid;
     lost.cpu = event.cpu;
-    lost.body = LostEvent{event.seq - expected};
-    totals_.lost += event.seq - expected;
+    lost.body = LostEvent{gap};
+    totals_.lost += gap;
     Enqueue(std::move(lost));
   }
   next_seq = event.seq + 1;

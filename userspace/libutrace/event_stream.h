@@ -38,7 +38,7 @@ class EventStream {
  private:
   absl::Status Fill(absl::Duration timeout);
   void Arrive(Event event);
-  void NoteGap(const Event& event);
+  void NoteGap(Event& event);
   void Enqueue(Event event);
   void Finish(uint64_t dropped);
   void Release(Event& event);

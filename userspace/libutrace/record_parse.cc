@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/libutrace/record_parse.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <cstring>
@@ -16,29 +17,30 @@ namespace utrace {
 namespace {
 
 // What the kernel and its programs agreed on; x86-64 has no other layout.
-static_assert(sizeof(utrace_rec_head) == 40);
-static_assert(offsetof(utrace_rec_head, ts) == 8 && offsetof(utrace_rec_head, tid) == 28);
+static_assert(sizeof(utrace_rec_head) == 32);
+static_assert(offsetof(utrace_rec_head, ts) == 8 && offsetof(utrace_rec_head, tid) == 24);
 static_assert(sizeof(utrace_rec_payload) == 8);
-static_assert(sizeof(utrace_rec_syscall) == 104);
-static_assert(sizeof(utrace_rec_fork) == 56);
-static_assert(sizeof(utrace_rec_exec) == 64);
-static_assert(sizeof(utrace_rec_exit) == 48);
-static_assert(sizeof(utrace_rec_signal) == 104);
-static_assert(sizeof(utrace_rec_lost) == 48);
-static_assert(sizeof(utrace_rec_notice) == 56);
-static_assert(sizeof(utrace_copy_rule) == 8 && sizeof(utrace_copy_rules) == 24);
+static_assert(sizeof(utrace_rec_syscall) == 96);
+static_assert(sizeof(utrace_rec_fork) == 48);
+static_assert(sizeof(utrace_rec_exec) == 56);
+static_assert(sizeof(utrace_rec_exit) == 40);
+static_assert(sizeof(utrace_rec_signal) == 96);
+static_assert(sizeof(utrace_rec_lost) == 40);
+static_assert(sizeof(utrace_rec_notice) == 48);
+static_assert(sizeof(utrace_copy_rule) == 8 && sizeof(utrace_copy_rules) == 32);
 
 absl::Status Malformed(const utrace_rec_head& head, absl::string_view what) {
   return absl::DataLossError(
       absl::StrFormat("record of type %d of thread %d: %s", head.type, head.tid, what));
 }
 
-// Copied out, since a record in a file need not be aligned.
+// Copied out, since a record in a file need not be aligned. What is left out of it is 0.
 template <typename Body>
-absl::StatusOr<Body> BodyOf(Bytes record, const utrace_rec_head& head) {
-  if (head.body < sizeof(Body)) return Malformed(head, "its body is too short");
-  Body body;
-  std::memcpy(&body, record.data(), sizeof(body));
+absl::StatusOr<Body> BodyOf(Bytes record, const utrace_rec_head& head,
+                            size_t least = sizeof(Body)) {
+  if (head.body < least) return Malformed(head, "its body is too short");
+  Body body{};
+  std::memcpy(&body, record.data(), std::min<size_t>(sizeof(body), head.body));
   return body;
 }
 
@@ -77,7 +79,8 @@ std::vector<std::string> SplitStrings(const std::string& bytes) {
 }
 
 absl::StatusOr<EventBody> ParseCall(Bytes record, const utrace_rec_head& head) {
-  ASSIGN_OR_RETURN(const auto raw, BodyOf<utrace_rec_syscall>(record, head));
+  ASSIGN_OR_RETURN(const auto raw,
+                   BodyOf<utrace_rec_syscall>(record, head, offsetof(utrace_rec_syscall, args)));
   SyscallArgs call;
   call.nr = raw.nr;
   call.abi = static_cast<Abi>(raw.abi);

@@ -25,11 +25,12 @@
 namespace utrace {
 namespace {
 
-// How long to sleep when the ring is empty. Nobody wakes us (a wake-up costs the traced thread many
-// times what the record does), so this is how late an event may be shown; a ring of the usual size
-// takes ten times as long to fill.
-constexpr absl::Duration kShortNap = absl::Milliseconds(1);
-constexpr absl::Duration kLongNap = absl::Milliseconds(10);
+// How long to leave the ring alone after it was emptied. Nobody wakes us (a wake-up costs the
+// traced thread many times what the record does), so this is how late an event may be shown. Coming
+// more often costs more than it seems: small writes, and cache lines that the writing CPU still
+// wants.
+constexpr absl::Duration kShortNap = absl::Milliseconds(4);
+constexpr absl::Duration kLongNap = absl::Milliseconds(16);
 constexpr absl::Duration kScanPeriod = absl::Milliseconds(100);
 
 // At most this much at once, so that the kernel gets room back early.
@@ -120,39 +121,42 @@ absl::Status Observer::Read(absl::Duration timeout, Sink sink) {
   if (at_end_) return absl::OkStatus();
   const absl::Time deadline = absl::Now() + timeout;
   for (;;) {
+    const absl::Duration rest = next_look_ - absl::Now();
+    if (rest > absl::ZeroDuration()) {
+      const absl::Duration left = std::max(deadline - absl::Now(), absl::ZeroDuration());
+      const timespec nap = absl::ToTimespec(std::min(rest, left));
+      // A signal is the caller's business: back to it at once.
+      if (::nanosleep(&nap, nullptr) != 0 || left < rest) return absl::OkStatus();
+    }
     // Before the ring is looked at: the last thread's last record is there before it is counted
     // out.
     const bool last = detached_ || (has_targets_ && LiveThreads() == 0);
-    bool any = false;
-    RETURN_IF_ERROR(ScanPending(sink, any));
-    RETURN_IF_ERROR(ReadRing(sink, any));
-    if (any) {
-      nap_ = kShortNap;
-      return absl::OkStatus();
-    }
-    if (last) {
+    size_t got = 0;
+    RETURN_IF_ERROR(ScanPending(sink, got));
+    RETURN_IF_ERROR(ReadRing(sink, got));
+    if (got == 0 && last) {
       at_end_ = true;
       return absl::OkStatus();
     }
-    const absl::Duration left = deadline - absl::Now();
-    if (left <= absl::ZeroDuration()) return absl::OkStatus();
-    const timespec nap = absl::ToTimespec(std::min(left, nap_));
-    // A signal is the caller's business: back to it at once.
-    if (::nanosleep(&nap, nullptr) != 0) return absl::OkStatus();
-    nap_ = std::min(nap_ * 2, kLongNap);
+    // Nothing more will come, or more than can be taken at once came: no rest.
+    if (!last && got < kPiece) {
+      nap_ = got ? kShortNap : std::min(nap_ * 2, kLongNap);
+      next_look_ = absl::Now() + nap_;
+    }
+    if (got) return absl::OkStatus();
   }
 }
 
-absl::Status Observer::ReadRing(Sink sink, bool& any) {
+absl::Status Observer::ReadRing(Sink sink, size_t& got) {
   const Bytes frames = ring_->Peek(kPiece);
   if (frames.empty()) return absl::OkStatus();
-  any = true;
+  got += frames.size();
   const absl::Status status = sink(frames);
   ring_->Consume(frames.size());
   return status;
 }
 
-absl::Status Observer::ScanPending(Sink sink, bool& any) {
+absl::Status Observer::ScanPending(Sink sink, size_t& got) {
   if (detached_ || !has_targets_) return absl::OkStatus();
   const absl::Time now = absl::Now();
   if (now < next_scan_ && !newly_attached_) return absl::OkStatus();
@@ -161,7 +165,7 @@ absl::Status Observer::ScanPending(Sink sink, bool& any) {
   RETURN_IF_ERROR(pending_.Scan(skeleton_->links.scan_pending, newly_attached_, frames_));
   newly_attached_ = false;
   if (frames_.empty()) return absl::OkStatus();
-  any = true;
+  got += frames_.size();
   return sink(Bytes(reinterpret_cast<const std::byte*>(frames_.data()), frames_.size()));
 }
 

@@ -68,8 +68,8 @@ class Observer : public RecordSource {
            std::unique_ptr<RingReader> ring);
 
   absl::Status Add(pid_t pid, uint32_t flags);
-  absl::Status ReadRing(Sink sink, bool& any);
-  absl::Status ScanPending(Sink sink, bool& any);
+  absl::Status ReadRing(Sink sink, size_t& got);
+  absl::Status ScanPending(Sink sink, size_t& got);
 
   const bool follow_;
   std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton_;
@@ -77,6 +77,7 @@ class Observer : public RecordSource {
   PendingCalls pending_;
   std::string frames_;
   absl::Time next_scan_ = absl::InfinitePast();
+  absl::Time next_look_ = absl::InfinitePast();
   absl::Duration nap_;
   bool has_targets_ = false;
   bool newly_attached_ = false;

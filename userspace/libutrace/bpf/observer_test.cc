@@ -42,6 +42,8 @@ std::vector<utrace_copy_rules> SomeRules() {
   put(SYS_rename, 1, {1, UTRACE_COPY_STRING, UTRACE_LEN_FIXED, 0, 0, 0});
   put(SYS_pipe2, 0,
       {0, UTRACE_COPY_BYTES, UTRACE_LEN_FIXED, 0, 8, UTRACE_COPY_F_RESULT | UTRACE_COPY_F_WHOLE});
+  rules[SYS_getppid].args = 1;
+  rules[SYS_lseek].args = 4;
   put(SYS_execve, 0, {0, UTRACE_COPY_STRING, UTRACE_LEN_FIXED, 0, 0, 0});
   put(SYS_execve, 1, {1, UTRACE_COPY_STRINGS, UTRACE_LEN_FIXED, 0, 0, 0});
   return rules;

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages of the system's own suite that utrace is built and tested with, and why each is wanted."""
+
+import os
+import shutil
+import subprocess
+
+from host import SetupError, as_root, say
+
+BUILD = {
+    "build-essential": "compiles the userspace and the kernel module",
+    "cmake": "drives the build",
+    "ninja-build": "the build presets use it",
+    "pkgconf": "finds libraries for the build",
+    "git": "the build and the checks ask it for the list of files",
+    "libabsl-dev": "status, strings and containers of the userspace",
+    "libcli11-dev": "the command line of utracectl",
+    "libgtest-dev": "unit tests",
+    "libgmock-dev": "unit tests",
+    "libelf-dev": "libbpf and the BTF tools",
+    "zlib1g-dev": "libbpf is linked to it",
+    "libbpfcc-dev": "symbol names for addresses",
+    "clang-14": "compiles the BPF programs",
+    "llvm-14": "strips the BPF programs",
+    "pahole": "gives the kernel module its BTF",
+    "kmod": "lists and loads kernel modules",
+    "bc": "kernel builds",
+    "bison": "kernel builds",
+    "flex": "kernel builds",
+    "cpio": "kernel builds",
+    "rsync": "kernel builds",
+    "xz-utils": "kernel sources and modules are packed with it",
+    "libssl-dev": "kernel builds",
+    "libc6-dev-i386": "32-bit test programs",
+    "debian-archive-keyring": "checks the signatures of the archive",
+    "e2fsprogs": "makes the guest's disks",
+    "mmdebstrap": "makes the guest's root and the build roots",
+}
+# trixie has other names, or dropped the version, for these.
+ON_TRIXIE = {"clang-14": "clang", "llvm-14": "llvm"}
+LINT = {
+    "clang-format-14": "the format of C and C++",
+    "shellcheck": "lint of the shell scripts",
+    "sparse": "lint of the kernel module",
+}
+
+
+def missing(names):
+    """Those of the names that are not installed; a package that provides one counts."""
+    have = set()
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Provides}\n"],
+                          stdout=subprocess.PIPE, text=True, check=True)
+    for line in done.stdout.splitlines():
+        status, _, rest = line.partition(" ")
+        if status == "installed":
+            name, _, provides = rest.partition(" ")
+            have.add(name)
+            have.update(part.split()[0].split(":")[0] for part in provides.split(",") if part.strip())
+    return [name for name in names if name not in have]
+
+
+def install(reasons):
+    """Installs what is missing of {package: why}, by apt, after saying so."""
+    wanted = missing(reasons)
+    if not wanted:
+        return
+    for name in wanted:
+        say(f"installing {name}: {reasons[name]}")
+    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    command = as_root(environment + ["apt-get", "-q", "-y", "--no-install-recommends", "install", *wanted])
+    if apt(command):
+        return
+    # On a fresh machine the lists are missing, on an old one they name files that are gone.
+    apt(as_root(environment + ["apt-get", "-q", "update"]))
+    if not apt(command, show=True):
+        raise SetupError(f"apt-get could not install {' '.join(wanted)} (its last lines are above): check the network "
+                         "and the system's package sources, try 'apt-get install' by hand, then run this again")
+
+
+def apt(command, show=False):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace")
+    if show and done.returncode:
+        print("\n".join(done.stdout.splitlines()[-10:]))
+    return done.returncode == 0
+
+
+def set_up(host_suite):
+    reasons = {**BUILD, **LINT}
+    if host_suite == "trixie":
+        reasons = {ON_TRIXIE.get(name, name): why for name, why in reasons.items()}
+        reasons.pop("clang-format-14")
+    if os.environ.get("PATH") and not shutil.which("apt-get"):
+        raise SetupError("there is no apt-get here: utrace is set up on Debian 12 or 13")
+    install(reasons)
+    say(f"packages: all {len(reasons)} are installed")

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches one boot from power-on to its trailer: what it says on which port, and within what time."""
+
+import os
+import selectors
+import time
+
+# How long a guest that has told its verdict may take to switch itself off.
+GRACE_SECONDS = 10
+
+
+class Watch:
+    """What has been seen of a boot. `begun` is the line between a boot that may be repeated and one that may not."""
+
+    def __init__(self, machine, log_path, on_output, on_line, terminal=None):
+        self.machine = machine
+        self.on_output = on_output
+        self.on_line = on_line
+        self.terminal = terminal
+        self.begun = None
+        self.status = None
+        self.failure = None
+        self.timed_out = False
+        self.log_ = open(log_path, "wb")
+        self.partial_line_ = b""
+        self.deadline_ = None
+
+    def run(self, boot_seconds, timeout):
+        """Returns when the guest has ended, or its time has."""
+        self.timeout_ = timeout
+        self.deadline_ = time.monotonic() + boot_seconds
+        with selectors.DefaultSelector() as selector, self.log_:
+            for end, handle in ((self.machine.log, self.log_.write), (self.machine.out, self.on_output),
+                                (self.machine.verdict, self.verdict_)):
+                selector.register(end, selectors.EVENT_READ, handle)
+            if self.terminal is not None:
+                selector.register(self.terminal.fd, selectors.EVENT_READ, None)
+            while len(selector.get_map()) > (1 if self.terminal is not None else 0):
+                left = self.deadline_ - time.monotonic()
+                if left <= 0:
+                    # A guest that has told everything only failed to switch off: that is the emulator's affair.
+                    self.timed_out = self.status is None and self.failure is None
+                    return
+                for key, _ in selector.select(left):
+                    if key.data is None:
+                        if not self.terminal.forward(self.machine.in_):
+                            return
+                    else:
+                        self.receive_(selector, key)
+
+    def receive_(self, selector, key):
+        # Whatever the guest wrote before this on its output must be seen before the verdict on it.
+        if key.fileobj is self.machine.verdict:
+            drain(self.machine.out, self.on_output)
+        if not drain(key.fileobj, key.data):
+            selector.unregister(key.fileobj)
+
+    def verdict_(self, data):
+        lines = (self.partial_line_ + data).split(b"\n")
+        self.partial_line_ = lines.pop()
+        for line in lines:
+            word, _, rest = line.decode(errors="replace").partition(" ")
+            if word == "begin":
+                self.begun = rest
+                self.deadline_ = time.monotonic() + self.timeout_
+            elif word == "end":
+                self.status = int(rest)
+                self.deadline_ = time.monotonic() + GRACE_SECONDS
+            elif word == "fail":
+                self.failure = rest
+                self.deadline_ = time.monotonic() + GRACE_SECONDS
+            else:
+                self.on_line(word, rest)
+
+
+def drain(end, handle):
+    """Handles all that can be read now; False at the end of the stream."""
+    while True:
+        try:
+            data = end.recv(1 << 16)
+        except BlockingIOError:
+            return True
+        except ConnectionResetError:
+            return False
+        if not data:
+            return False
+        handle(data)
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data):]

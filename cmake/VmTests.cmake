@@ -49,3 +49,45 @@ function(vm_finish_payload)
     endforeach()
   endforeach()
 endfunction()
+
+# Called once, after vm_finish_payload(): one boot for each set of tests, as a CTest fixture that each of them requires,
+# and a test that the boot's kernel log was clean. The sets are those of vm/discover_tests.py.
+function(vm_finish_tests)
+  get_property(targets GLOBAL PROPERTY UTRACE_VM_TEST_TARGETS)
+  if(NOT targets)
+    return()
+  endif()
+  set(results "${CMAKE_BINARY_DIR}/vm-results")
+  foreach(target IN LISTS targets)
+    set(script "${CMAKE_BINARY_DIR}/vm-results/${target}.ctest.cmake")
+    add_custom_command(TARGET "${target}" POST_BUILD
+      COMMAND "${CMAKE_COMMAND}" -E make_directory "${results}"
+      COMMAND "${PROJECT_SOURCE_DIR}/vm/discover_tests.py"
+              "$<TARGET_FILE:${target}>" "${script}" "${PROJECT_SOURCE_DIR}/vm/verdict" "${results}"
+      BYPRODUCTS "${script}" VERBATIM)
+    file(WRITE "${CMAKE_BINARY_DIR}/vm-results/${target}.include.cmake"
+      "if(EXISTS [==[${script}]==])\n  include([==[${script}]==])\nelse()\n  add_test(vm/${target} not-built)\nendif()\n")
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES
+      "${CMAKE_BINARY_DIR}/vm-results/${target}.include.cmake")
+  endforeach()
+  vm_boot_fixture(vm 6.12 "*")
+  foreach(series 6.1 7.3)
+    vm_boot_fixture(smoke "${series}" "*Smoke*")
+    vm_boot_fixture(full "${series}" "*")
+  endforeach()
+  foreach(series 6.12-generic debug)
+    vm_boot_fixture(full "${series}" "*")
+  endforeach()
+endfunction()
+
+function(vm_boot_fixture label series filter)
+  get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)
+  set(file "${CMAKE_BINARY_DIR}/vm-results/${label}-${series}.json")
+  add_test(NAME "${label}/${series}/boot" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}"
+    --kernel "${series}" --tests "${filter}" --collect --results "${file}")
+  set_tests_properties("${label}/${series}/boot" PROPERTIES
+    LABELS "${label}" FIXTURES_SETUP "boot-${label}-${series}" RUN_SERIAL ON TIMEOUT 3600)
+  add_test(NAME "${label}/${series}/kernel-log" COMMAND "${PROJECT_SOURCE_DIR}/vm/verdict" "${file}" --log)
+  set_tests_properties("${label}/${series}/kernel-log" PROPERTIES
+    LABELS "${label}" FIXTURES_REQUIRED "boot-${label}-${series}")
+endfunction()

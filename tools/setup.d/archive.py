@@ -9,7 +9,7 @@ import re
 import subprocess
 import time
 
-from host import SetupError, run, say
+from host import SetupError, locked, run, say
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 FRESH_SECONDS = 12 * 3600
@@ -49,13 +49,15 @@ class Archive:
     """Packages of the given suites. The lists are shared by all suites and fetched at most twice a day."""
 
     def __init__(self, cache, suites):
+        self.cache_ = cache
         self.dir = cache / "apt"
         self.debs = cache / "debs"
         self.suites = list(suites)
         for path in (self.dir / "lists" / "partial", self.dir / "cache" / "archives" / "partial", self.debs):
             path.mkdir(parents=True, exist_ok=True)
         self.mirrors_ = mirrors()
-        self.have_ = [suite for suite in self.suites if self.update_(suite)]
+        with locked(cache, "apt"):
+            self.have_ = [suite for suite in self.suites if self.update_(suite)]
 
     def source_line_(self, suite):
         kind = "security" if suite.endswith("-security") else "main"
@@ -124,7 +126,11 @@ class Archive:
     def fetch(self, package):
         """The package's file, from the cache if its digest is still the index's."""
         fields = self.need(package)
-        path = self.debs / pathlib.Path(fields["Filename"]).name.replace("%3a", ":")
+        path = self.debs / pathlib.Path(fields["Filename"]).name
+        with locked(self.cache_, "apt"):
+            return self.fetch_(package, fields, path)
+
+    def fetch_(self, package, fields, path):
         if path.exists() and digest(path) == fields["SHA256"]:
             return path
         path.unlink(missing_ok=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine that is being set up: what it is, root's rights, running commands, what to say when one fails."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import shutil
@@ -30,6 +32,20 @@ def need_disk(directory, gigabytes):
     if free < gigabytes:
         raise SetupError(f"{directory} has {free:.1f} GB free, {gigabytes} GB are needed: make room there, "
                          "or set UTRACE_CACHE to a folder on a larger disk")
+
+
+@contextlib.contextmanager
+def locked(cache, what):
+    """Holds the cache's lock of this name: several checkouts may share a cache and set it up at once."""
+    folder = cache / "locks"
+    folder.mkdir(exist_ok=True)
+    with open(folder / what, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another set-up is at work on {what} in {cache}; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def as_root(argv):

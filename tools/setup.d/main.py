@@ -2,13 +2,13 @@
 """tools/setup: see --help."""
 
 import argparse
-import fcntl
 import pathlib
 import sys
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "vm" / "rig"))
 
+import built_kernel  # noqa: E402
 import deps  # noqa: E402
 import host  # noqa: E402
 import kernels  # noqa: E402
@@ -25,7 +25,8 @@ def parse(argv):
         description="Sets up what utrace is built and tested with: Debian packages by apt, everything else "
                     f"in {cache_dir()} (UTRACE_CACHE moves it). Repeating it is cheap and brings newer versions.",
         epilog="WHAT is packages (of the system), deps (private libbpf, bpftool, vmlinux.h), qemu, guest (its root "
-               f"disk), kernel:SERIES, root:SERIES (the build root that series needs, if any), or all. Series: {', '.join(known_series())}. "
+               f"disk), kernel:SERIES, root:SERIES (the build root that series needs, if any), or all (but debug, whose "
+               f"kernel is built here and takes half an hour). Series: {', '.join(known_series())}. "
                f"Without WHAT: {' '.join(DEFAULT)}.")
     parser.add_argument("what", nargs="*", metavar="WHAT")
     return parser, parser.parse_args(argv).what or DEFAULT
@@ -47,14 +48,14 @@ def do(what, suite, cache):
         kernel = Kernel(series, suite)
         if kernel.build_root:
             roots.set_up_build_root(kernel.toolchain, cache)
-        kernels.set_up(kernel, cache)
+        (built_kernel if kernel.source else kernels).set_up(kernel, cache)
 
 
 def expand(names, parser):
     result = []
     for name in names:
         if name == "all":
-            result += ["packages", "deps", "qemu", "guest", *(f"kernel:{s}" for s in known_series())]
+            result += ["packages", "deps", "qemu", "guest", *(f"kernel:{s}" for s in known_series() if s != "debug")]
             continue
         part, _, series = name.partition(":")
         if part in ("kernel", "root") and series not in known_series() or \
@@ -72,13 +73,8 @@ def main():
     try:
         host.check_machine(suite)
         host.need_disk(cache, 1)
-        with open(cache / "setup.lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                host.say(f"another set-up is at work in {cache}; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            for what in wanted:
+        for what in wanted:
+            with host.locked(cache, what):
                 do(what, suite, cache)
     except host.SetupError as error:
         sys.exit(f"setup: {error}")

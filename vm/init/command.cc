@@ -121,7 +121,8 @@ int RunCommand(const Job& job, int out_port, int verdict_port) {
     dup2(ends[1], STDOUT_FILENO);
     dup2(ends[1], STDERR_FILENO);
     close(nothing);
-    if (dup2(verdict_port, kVerdictFd) < 0) _exit(126);
+    // The port may have that number already, and then dup2() would leave it to be closed at exec.
+    if (dup2(verdict_port, kVerdictFd) < 0 || fcntl(kVerdictFd, F_SETFD, 0) != 0) _exit(126);
     Exec(job);
   }
   close(ends[1]);

@@ -76,7 +76,7 @@ void PowerOff() {
 
 void Fail(const std::string& what) {
   if (verdict_port >= 0) {
-    Tell("fail " + what);
+    Tell("guest-fail " + what);
   } else {
     std::fprintf(stderr, "utrace-init: %s\n", what.c_str());
   }

@@ -90,11 +90,11 @@ int Main() {
   utsname names;
   uname(&names);
   // From here on vm/run never boots anew: what happens now may be our doing.
-  Tell(std::string("begin ") + names.release);
+  Tell(std::string("guest-begin ") + names.release);
   LoadOwnModule(job);
   const int status =
       job.shell ? RunShell(job, OpenPort("in"), out) : RunCommand(job, out, verdict);
-  Tell("end " + std::to_string(status));
+  Tell("guest-end " + std::to_string(status));
   PowerOff();
 }
 

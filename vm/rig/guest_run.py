@@ -62,6 +62,7 @@ class GuestRun:
         self.on_output = on_output
         self.on_line = on_line
         self.terminal = terminal
+        self.log_text = ""
         runs = cache_dir() / "runs"
         runs.mkdir(parents=True, exist_ok=True)
         for old in sorted(runs.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_RUNS]:
@@ -76,6 +77,8 @@ class GuestRun:
             self.write_initramfs_(mounts)
             outcome = self.boot_(mounts)
             keep = bool(outcome.message)
+            self.log_text = max(self.dir.glob("kernel.log*"), key=lambda path: path.stat().st_mtime_ns).read_text(
+                errors="replace")
             return outcome
         finally:
             for image in self.dir.glob("*.img"):
@@ -148,7 +151,8 @@ class GuestRun:
             ending = "the guest ended without telling how the run ended (no trailer)"
             status = LOST
         if hits:
-            number, line = hits[0]
+            # The line that says what happened, not the scissors above it.
+            number, line = next((hit for hit in hits if "[ cut here ]" not in hit[1]), hits[0])
             more = f" and {len(hits) - 1} more" if len(hits) > 1 else ""
             ending = f"kernel splat: {log_path.name}:{number}: {line}{more}" + (f"; besides, {ending}" if ending else "")
             status = SPLAT

@@ -48,7 +48,8 @@ class Kernel:
         self.boot_modules = kernel.get("boot-modules", "").split()
         self.boot_seconds = kernel.getint("boot-seconds")
         self.memory = kernel.get("memory", "1G")
-        # Whose configuration is wanted when this one has no fragments of its own: see vm/kernels/debug/.
+        # A kernel that we build has a source package and fragments of its configuration instead of a flavour.
+        self.source = kernel.get("source", "")
         self.fragments = kernel.get("fragments", "").split()
         section = f"host {self.host}"
         where = conf[section] if section in conf else conf["host any"]

@@ -12,7 +12,7 @@ from kernel import cache_dir
 
 PORTS = ("out", "verdict", "in")
 PR_SET_PDEATHSIG = 1
-COMMAND_LINE = ["console=ttyS0", "ignore_loglevel", "panic=-1", "oops=panic", "rdinit=/init"]
+COMMAND_LINE = ["console=ttyS0", "ignore_loglevel", "printk.devkmsg=on", "panic=-1", "oops=panic", "rdinit=/init"]
 
 
 def emulator():

@@ -60,13 +60,13 @@ class Watch:
         self.partial_line_ = lines.pop()
         for line in lines:
             word, _, rest = line.decode(errors="replace").partition(" ")
-            if word == "begin":
+            if word == "guest-begin":
                 self.begun = rest
                 self.deadline_ = time.monotonic() + self.timeout_
-            elif word == "end":
+            elif word == "guest-end":
                 self.status = int(rest)
                 self.deadline_ = time.monotonic() + GRACE_SECONDS
-            elif word == "fail":
+            elif word == "guest-fail":
                 self.failure = rest
                 self.deadline_ = time.monotonic() + GRACE_SECONDS
             else:

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""discover_tests.py PROGRAM OUTPUT VERDICT RESULTS-DIR: writes the CTest script that lists each test of a GoogleTest
+program that runs in the guest; called whenever the program was linked."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "guest"))
+
+from run_tests import list_tests  # noqa: E402
+
+# Label, kernel, and the filter of that boot: see vm_finish_tests() in cmake/VmTests.cmake, which makes the boots.
+SETS = [("vm", "6.12"), ("smoke", "6.1"), ("smoke", "7.3"),
+        ("full", "6.1"), ("full", "7.3"), ("full", "6.12-generic"), ("full", "debug")]
+
+
+def main():
+    program, output, verdict, results = sys.argv[1:]
+    lines = []
+    for name in list_tests(program, "*"):
+        for label, series in SETS:
+            if label == "smoke" and "Smoke" not in name:
+                continue
+            test = f"{label}/{series}/{name}"
+            lines.append(f'add_test([==[{test}]==] [==[{verdict}]==] [==[{results}/{label}-{series}.json]==] [==[{name}]==])')
+            lines.append(f'set_tests_properties([==[{test}]==] PROPERTIES LABELS {label} FIXTURES_REQUIRED '
+                         f'boot-{label}-{series} SKIP_RETURN_CODE 77)')
+    pathlib.Path(output).write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

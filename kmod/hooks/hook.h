@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between hooks.c, which puts hooks in and takes them out, and the hooks themselves. */
+#ifndef UTRACE_HOOKS_HOOK_H
+#define UTRACE_HOOKS_HOOK_H
+
+#include <linux/percpu.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+
+#include "table.h"
+
+#define UTRACE_HOOK_ID(name, when, type) UTRACE_HOOK_##name,
+enum utrace_hook_id {
+	UTRACE_HOOKS(UTRACE_HOOK_ID, UTRACE_HOOK_ID)
+	UTRACE_HOOK_COUNT
+};
+#undef UTRACE_HOOK_ID
+
+/*
+ * How many threads are inside a hook: up in the ftrace callback, down at the end of the hook, maybe
+ * on another CPU.  Only the sum of all CPUs means anything, and only once nobody enters any more.
+ */
+DECLARE_PER_CPU(long[UTRACE_HOOK_COUNT], utrace_hook_inside);
+
+static inline void utrace_hook_leave(const enum utrace_hook_id *id)
+{
+	this_cpu_dec(utrace_hook_inside[*id]);
+}
+
+/* First in every hook: it is left when the function returns. */
+#define UTRACE_HOOK(name)						\
+	const enum utrace_hook_id utrace_hook_here			\
+		__maybe_unused __cleanup(utrace_hook_leave) = UTRACE_HOOK_##name
+
+/* The hooks, and the originals for those that may call them. */
+bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs);
+bool utrace_original_syscall_user_dispatch(struct pt_regs *regs);
+void utrace_instead_user_single_step_report(struct pt_regs *regs);
+void utrace_original_user_single_step_report(struct pt_regs *regs);
+void utrace_instead_user_disable_single_step(struct task_struct *task);
+void utrace_original_user_disable_single_step(struct task_struct *task);
+int utrace_instead_set_syscall_user_dispatch(unsigned long mode, unsigned long offset,
+					     unsigned long len, char __user *selector);
+int utrace_original_set_syscall_user_dispatch(unsigned long mode, unsigned long offset,
+					      unsigned long len, char __user *selector);
+int utrace_instead_syscall_user_dispatch_set_config(struct task_struct *task, unsigned long size,
+						    void __user *data);
+int utrace_original_syscall_user_dispatch_set_config(struct task_struct *task, unsigned long size,
+						     void __user *data);
+int utrace_instead_syscall_user_dispatch_get_config(struct task_struct *task, unsigned long size,
+						    void __user *data);
+int utrace_original_syscall_user_dispatch_get_config(struct task_struct *task, unsigned long size,
+						     void __user *data);
+void utrace_before_wake_up_new_task(struct task_struct *child);
+void utrace_before_proc_exec_connector(struct task_struct *task);
+void utrace_before_do_group_exit(int code);
+void utrace_before_do_exit(long code);
+void utrace_before_proc_exit_connector(struct task_struct *task);
+void utrace_before_release_task(struct task_struct *task);
+
+#endif

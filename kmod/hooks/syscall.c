@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * System calls, by two flags of the thread that others use too.  SYSCALL_USER_DISPATCH brings
+ * it to syscall_user_dispatch() before ptrace and seccomp; SYSCALL_EXIT_TRAP, which says that a step
+ * over the call is to be reported, to user_single_step_report() at the end.
+ */
+#include <linux/prctl.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <asm/syscall.h>
+
+#include "../compat/symbols.h"
+#include "../events/events.h"
+#include "hook.h"
+
+/* The stop a debugger gets at the entry or the end of a call, and what comes of it. */
+static void stop_for_ptrace(unsigned long message)
+{
+	unsigned int ptrace = current->ptrace;
+	int sig;
+
+	if (!(ptrace & PT_PTRACED))
+		return;
+	sig = k_ptrace_notify(ptrace & PT_TRACESYSGOOD ? SIGTRAP | 0x80 : SIGTRAP, message);
+	/* A debugger that resumes with a signal has it sent, as after any system call stop. */
+	if (sig)
+		send_sig(sig, current, 1);
+}
+
+/*
+ * A debugger gets both stops of a skipped call (H-20): the kernel leaves out the one at the entry
+ * only.  It has to look like an entry, so the result stays aside meanwhile; but if the debugger
+ * skips the call too, its result is the later word.
+ */
+static void stop_at_skipped_entry(struct pt_regs *regs)
+{
+	bool emulated = test_syscall_work(SYSCALL_EMU);
+	long result = syscall_get_return_value(current, regs);
+
+	if (!emulated && !test_syscall_work(SYSCALL_TRACE))
+		return;
+	syscall_set_return_value(current, regs, -ENOSYS, 0);
+	stop_for_ptrace(PTRACE_EVENTMSG_SYSCALL_ENTRY);
+	if (!emulated && syscall_get_nr(current, regs) != -1)
+		syscall_set_return_value(current, regs, 0, result);
+}
+
+/* True: the call is not run. */
+bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs)
+{
+	UTRACE_HOOK(syscall_user_dispatch);
+
+	/* A dispatched call has an ABI of its own: nobody is told of it, ptrace neither. */
+	if (utrace_user_dispatch_get(current) && utrace_original_syscall_user_dispatch(regs))
+		return true;
+	if (!utrace_report_syscall_entry(regs))
+		return false;
+	stop_at_skipped_entry(regs);
+	return true;
+}
+
+void utrace_instead_user_single_step_report(struct pt_regs *regs)
+{
+	UTRACE_HOOK(user_single_step_report);
+
+	utrace_report_syscall_exit(regs);
+	/* A step that a debugger asked for.  Its stop at the end of the call is the step's. */
+	if (test_thread_flag(TIF_SINGLESTEP)) {
+		utrace_original_user_single_step_report(regs);
+		return;
+	}
+	/* The flag was ours: the kernel has taken us for a step and left out the stop. */
+	if (test_syscall_work(SYSCALL_TRACE))
+		stop_for_ptrace(PTRACE_EVENTMSG_SYSCALL_EXIT);
+}
+
+/* Every resume by a debugger comes here; it also clears SYSCALL_EXIT_TRAP. */
+void utrace_instead_user_disable_single_step(struct task_struct *task)
+{
+	UTRACE_HOOK(user_disable_single_step);
+
+	utrace_original_user_disable_single_step(task);
+	utrace_rearm(task);
+}
+
+int utrace_instead_set_syscall_user_dispatch(unsigned long mode, unsigned long offset,
+					     unsigned long len, char __user *selector)
+{
+	UTRACE_HOOK(set_syscall_user_dispatch);
+	int ret = utrace_original_set_syscall_user_dispatch(mode, offset, len, selector);
+
+	if (!ret) {
+		utrace_user_dispatch_set(current, mode != PR_SYS_DISPATCH_OFF);
+		utrace_rearm(current);
+	}
+	return ret;
+}
+
+#ifdef PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG
+int utrace_instead_syscall_user_dispatch_set_config(struct task_struct *task, unsigned long size,
+						    void __user *data)
+{
+	UTRACE_HOOK(syscall_user_dispatch_set_config);
+	struct ptrace_sud_config config;
+	int ret;
+
+	/*
+	 * The mode is read twice, by us first.  A debugger that changes it in between
+	 * gets a thread of its own into a muddle that only it can see.
+	 */
+	if (size != sizeof(config))
+		return -EINVAL;
+	if (copy_from_user(&config, data, sizeof(config)))
+		return -EFAULT;
+	ret = utrace_original_syscall_user_dispatch_set_config(task, size, data);
+	if (!ret) {
+		utrace_user_dispatch_set(task, config.mode != PR_SYS_DISPATCH_OFF);
+		utrace_rearm(task);
+	}
+	return ret;
+}
+
+int utrace_instead_syscall_user_dispatch_get_config(struct task_struct *task, unsigned long size,
+						    void __user *data)
+{
+	UTRACE_HOOK(syscall_user_dispatch_get_config);
+	struct ptrace_sud_config __user *config = data;
+	int ret = utrace_original_syscall_user_dispatch_get_config(task, size, data);
+
+	/* The kernel tells the mode from the flag, and the flag may be ours alone (H-9). */
+	if (!ret && !utrace_user_dispatch_get(task) &&
+	    put_user((__u64)PR_SYS_DISPATCH_OFF, &config->mode))
+		ret = -EFAULT;
+	return ret;
+}
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every function of the kernel we hook, for hooks.c and for the assembler.
+ *
+ * BEFORE(name, when, type): utrace_before_name() runs first, with the function's own arguments, and
+ *	leaves no frame behind: the original then runs as if called by its caller.
+ * INSTEAD(name, when, type): utrace_instead_name() runs in its place and may call the original,
+ *	utrace_original_name().
+ *
+ * when: MARKED, if current carries our mark; ARGUMENT, if the task that is the first argument does;
+ *	EITHER; or ALWAYS.  type: as the kernel's BTF tells it.
+ *
+ * ALWAYS for the two that our flags lead to: flags are sampled before the hook is
+ * reached, and a detach in between must not send the thread into the original, which would kill
+ * it (H-1).  For those that change the program's own user dispatch: an attach may come in
+ * the middle (H-9).  EITHER at birth: the child has the mark by copy even if a detach has just
+ * taken it from its parent.
+ */
+#ifndef UTRACE_HOOKS_TABLE_H
+#define UTRACE_HOOKS_TABLE_H
+
+#define UTRACE_HOOKS(BEFORE, INSTEAD)							\
+	INSTEAD(syscall_user_dispatch, ALWAYS, "bool (struct pt_regs *)")		\
+	INSTEAD(user_single_step_report, ALWAYS, "void (struct pt_regs *)")		\
+	INSTEAD(user_disable_single_step, ARGUMENT, "void (struct task_struct *)")	\
+	INSTEAD(set_syscall_user_dispatch, ALWAYS,					\
+		"int (long unsigned int, long unsigned int, long unsigned int, char *)") \
+	UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD)						\
+	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)")			\
+	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)")		\
+	BEFORE(do_group_exit, MARKED, "void (int)")					\
+	BEFORE(do_exit, MARKED, "void (long int)")					\
+	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)")		\
+	BEFORE(release_task, ARGUMENT, "void (struct task_struct *)")
+
+/* For debuggers, since 6.4.  The assembler cannot look, and makes stubs that 6.1 leaves unused. */
+#if defined(__ASSEMBLER__) || defined(PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG)
+#define UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD)						\
+	INSTEAD(syscall_user_dispatch_set_config, ALWAYS,				\
+		"int (struct task_struct *, long unsigned int, void *)")		\
+	INSTEAD(syscall_user_dispatch_get_config, ALWAYS,				\
+		"int (struct task_struct *, long unsigned int, void *)")
+#else
+#define UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD)
+#endif
+
+#endif

@@ -38,7 +38,7 @@ ZONES = [
     ('kmod/arch/*', 'arch'),
     ('kmod/compat/*', 'compat'),
     ('kmod/ring.*', 'ring'),
-    ('kmod/session.*', 'session'),
+    ('kmod/session*', 'session'),
     ('kmod/chardev.*', 'chardev'),
     ('kmod/bpf_ops.*', 'bpf_ops'),
     ('kmod/bpf_kfuncs.*', 'bpf_kfuncs'),

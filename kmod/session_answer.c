@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a hold ends: the owner's answer, or a plain resume. */
+#include <linux/ptrace.h>
+#include <linux/sched/task_stack.h>
+#include <linux/wait_bit.h>
+
+#include "compat/call.h"
+#include "session.h"
+
+bool session_settle(struct session_thread *t)
+{
+	struct utrace_session *session = t->owner->session;
+
+	lockdep_assert_held(&session->lock);
+	while (t->linked && unlikely(t->examined)) {
+		spin_unlock_irq(&session->lock);
+		wait_var_event(&t->examined, !READ_ONCE(t->examined));
+		spin_lock_irq(&session->lock);
+	}
+	return t->linked;
+}
+
+void session_unhold(struct session_thread *t, u64 seq, struct session_held *held)
+{
+	lockdep_assert_held(&t->owner->session->lock);
+	held->seq[UTRACE_SLOT_REPORT] = 0;
+	held->seq[UTRACE_SLOT_ASYNC] = 0;
+	if (t->held_seq && (seq == UTRACE_SEQ_LATEST || seq == t->held_seq)) {
+		held->seq[UTRACE_SLOT_REPORT] = t->held_seq;
+		t->held_seq = 0;
+		t->notices &= ~(1u << UTRACE_NOTICE_HELD);
+	}
+	if (t->stop_seq && (seq == UTRACE_SEQ_LATEST || seq == t->stop_seq)) {
+		held->seq[UTRACE_SLOT_ASYNC] = t->stop_seq;
+		t->stop_seq = 0;
+		t->notices &= ~(1u << UTRACE_NOTICE_STOPPED);
+	}
+	if (!t->notices)
+		list_del_init(&t->ready);
+}
+
+int session_resume(struct session_thread *t, u64 seq)
+{
+	struct utrace_session *session = t->owner->session;
+	struct session_held held;
+	int err = 0, slot;
+
+	spin_lock_irq(&session->lock);
+	if (!session_settle(t)) {
+		spin_unlock_irq(&session->lock);
+		return -ESRCH;
+	}
+	session_unhold(t, seq, &held);
+	spin_unlock_irq(&session->lock);
+
+	/*
+	 * Perhaps none that we know to be open: late, repeated, never handed out.  The core
+	 * knows.
+	 */
+	if (seq != UTRACE_SEQ_LATEST)
+		return utrace_resume(t->engine, seq);
+	for (slot = 0; slot < 2 && !err; slot++) {
+		if (held.seq[slot])
+			err = utrace_resume(t->engine, held.seq[slot]);
+	}
+	return err;
+}
+
+static int session_answer_check(const struct utrace_answer *answer)
+{
+	bool abort = (answer->action & UTRACE_SYSCALL_MASK) == UTRACE_SYSCALL_ABORT;
+
+	if ((answer->flags & ~UTRACE_ANSWER_FLAGS_ALL) || answer->reserved || answer->tid <= 0 ||
+	    answer->seq == UTRACE_SEQ_LATEST ||
+	    (answer->action & ~(UTRACE_RESUME_MASK | UTRACE_SYSCALL_ABORT)) ||
+	    (abort && (answer->flags & UTRACE_ANSWER_SET_CALL)))
+		return -EINVAL;
+	switch (answer->action & UTRACE_RESUME_MASK) {
+	case UTRACE_RESUME:
+	case UTRACE_REPORT:
+	case UTRACE_INTERRUPT:
+	case UTRACE_DETACH:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static bool session_writes(const struct utrace_answer *answer)
+{
+	return answer->flags || (answer->action & UTRACE_SYSCALL_MASK);
+}
+
+/* Is the thread held where what the answer writes makes sense?  Under the lock. */
+static bool session_fits(const struct session_thread *t, const struct utrace_answer *answer)
+{
+	bool abort = answer->action & UTRACE_SYSCALL_MASK;
+
+	if (t->held_seq != answer->seq)
+		return false;
+	if (abort || (answer->flags & UTRACE_ANSWER_SET_CALL))
+		return t->event == UTRACE_EVENT_BIT_SYSCALL_ENTRY;
+	return t->event == UTRACE_EVENT_BIT_SYSCALL_EXIT;
+}
+
+/* Under the lock, and held: so its stack is there. */
+static int session_write_call(struct session_thread *t, const struct utrace_answer *answer)
+{
+	struct task_struct *task = utrace_engine_task(t->engine);
+	struct pt_regs *regs = task_pt_regs(task);
+
+	if (answer->flags & UTRACE_ANSWER_SET_CALL)
+		utrace_call_set(task, regs, answer->nr, answer->args);
+	else
+		syscall_set_return_value(task, regs, 0, answer->result);
+	return 0;
+}
+
+/* Changes the call at which the thread is held. */
+static int session_rewrite(struct session_thread *t, const struct utrace_answer *answer)
+{
+	struct utrace_session *session = t->owner->session;
+	struct utrace_examiner exam;
+	bool fits;
+	int err;
+
+	spin_lock_irq(&session->lock);
+	fits = session_settle(t) && session_fits(t, answer);
+	spin_unlock_irq(&session->lock);
+	if (!fits)
+		return -EINVAL;
+	if (answer->action & UTRACE_SYSCALL_MASK)
+		return utrace_abort_syscall(
+			t->engine, answer->seq,
+			answer->flags & UTRACE_ANSWER_SET_RESULT ? answer->result : -ENOSYS);
+	err = utrace_prepare_examine(t->engine, &exam);
+	if (err)
+		return err;
+	spin_lock_irq(&session->lock);
+	/* Again: meanwhile it may have been let go, and only this lock keeps it. */
+	err = session_settle(t) && session_fits(t, answer) ? session_write_call(t, answer) :
+							     -EINVAL;
+	spin_unlock_irq(&session->lock);
+	return err ?: utrace_finish_examine(t->engine, &exam);
+}
+
+int session_answer(struct utrace_session *session, const struct utrace_answer *answer)
+{
+	u32 action = answer->action & UTRACE_RESUME_MASK;
+	struct session_thread *t;
+	int err;
+
+	err = session_answer_check(answer);
+	if (err)
+		return err;
+	t = session_thread_get(session, answer->engine, answer->tid);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	if (session_writes(answer))
+		err = session_rewrite(t, answer);
+	if (err)
+		goto out;
+	if (action == UTRACE_DETACH) {
+		err = session_detach(t, 0);
+		goto out;
+	}
+	if (action != UTRACE_RESUME) {
+		err = utrace_control(t->engine, action);
+		if (err)
+			goto out;
+	}
+	err = session_resume(t, answer->seq);
+out:
+	utrace_engine_put(t->engine);
+	return err;
+}

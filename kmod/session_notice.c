@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Notices as their reader sees them: made of the threads' state when they are read. */
+#include <linux/ptrace.h>
+#include <linux/sched/task_stack.h>
+
+#include "compat/call.h"
+#include "session.h"
+
+bool session_ready(struct utrace_session *session)
+{
+	return !list_empty_careful(&session->ready);
+}
+
+int session_wait(struct utrace_session *session, long timeout)
+{
+	long left;
+
+	left = wait_event_interruptible_timeout(
+		session->wait, session_ready(session) || READ_ONCE(session->dead), timeout);
+	if (READ_ONCE(session->dead))
+		return -EOWNERDEAD;
+	return left < 0 ? -EINTR : 0;
+}
+
+/*
+ * The call in the registers of a thread that this session holds.  Under the session's lock,
+ * where nobody lets it go.  SIGKILL may have: but then it is not yet past session_gone(), so
+ * that its stack is there, and it will never again be in user mode.
+ */
+static void session_fill_call(struct session_thread *t, struct utrace_notice *notice)
+{
+	struct task_struct *task = utrace_engine_task(t->engine);
+	struct pt_regs *regs = task_pt_regs(task);
+	unsigned long args[6];
+	int i;
+
+	notice->ip = instruction_pointer(regs);
+	notice->sp = user_stack_pointer(regs);
+	notice->nr = max(syscall_get_nr(task, regs), -1);
+	if (notice->nr >= 0) {
+		syscall_get_arguments(task, regs, args);
+		for (i = 0; i < 6; i++)
+			notice->args[i] = args[i];
+		if (utrace_call_compat(task))
+			notice->flags |= UTRACE_NOTICE_COMPAT;
+	}
+	if (notice->event == UTRACE_EVENT(SYSCALL_EXIT))
+		notice->result = syscall_get_return_value(task, regs);
+}
+
+static void session_fill_held(struct session_thread *t, struct utrace_notice *notice)
+{
+	notice->seq = t->held_seq;
+	notice->event = 1u << t->event;
+	notice->result = t->value;
+	session_fill_call(t, notice);
+	/* In the middle of a call: what is written there is overwritten when it ends. */
+	if (notice->nr >= 0 &&
+	    (notice->event & (UTRACE_EVENT(CLONE) | UTRACE_EVENT(EXEC) | UTRACE_EVENT(EXIT))))
+		notice->flags |= UTRACE_NOTICE_IN_SYSCALL;
+}
+
+static void session_fill(struct session_thread *t, struct utrace_notice *notice)
+{
+	memset(notice, 0, sizeof(*notice));
+	notice->size = sizeof(*notice);
+	notice->engine = t->owner->id;
+	notice->cookie = t->owner->cookie;
+	notice->tid = t->tid;
+	notice->tgid = t->tgid;
+	notice->nr = -1;
+	/* In the order in which they make sense: it joins first and is gone last. */
+	if (t->notices & (1u << UTRACE_NOTICE_ATTACHED)) {
+		notice->type = UTRACE_NOTICE_ATTACHED;
+	} else if (t->notices & (1u << UTRACE_NOTICE_MISSED)) {
+		notice->type = UTRACE_NOTICE_MISSED;
+		notice->result = -(s64)t->missed_errno;
+	} else if (t->notices & (1u << UTRACE_NOTICE_HELD)) {
+		notice->type = UTRACE_NOTICE_HELD;
+		session_fill_held(t, notice);
+	} else if (t->notices & (1u << UTRACE_NOTICE_STOPPED)) {
+		notice->type = UTRACE_NOTICE_STOPPED;
+		notice->seq = t->stop_seq;
+		session_fill_call(t, notice);
+	} else {
+		notice->type = UTRACE_NOTICE_GONE;
+		notice->reason = t->reason;
+		notice->result = t->value;
+	}
+	t->notices &= ~(1u << notice->type);
+}
+
+struct session_thread *session_take(struct utrace_session *session, struct utrace_notice *notice)
+{
+	struct session_thread *t;
+
+	spin_lock_irq(&session->lock);
+	t = list_first_entry_or_null(&session->ready, struct session_thread, ready);
+	if (t) {
+		session_fill(t, notice);
+		list_del_init(&t->ready);
+		if (t->notices)
+			list_add_tail(&t->ready, &session->ready);
+		utrace_engine_get(t->engine);
+	}
+	spin_unlock_irq(&session->lock);
+	return t;
+}
+
+/* Read again what its reader could not store, if it is still so. */
+static void session_untake(struct session_thread *t, const struct utrace_notice *notice)
+{
+	spin_lock_irq(&t->owner->session->lock);
+	if (t->linked && (notice->type != UTRACE_NOTICE_HELD || t->held_seq == notice->seq) &&
+	    (notice->type != UTRACE_NOTICE_STOPPED || t->stop_seq == notice->seq))
+		session_post(t, notice->type);
+	spin_unlock_irq(&t->owner->session->lock);
+}
+
+void session_taken(struct session_thread *t, const struct utrace_notice *notice, bool delivered)
+{
+	struct utrace_engine *engine = t->engine;
+	bool linked;
+
+	if (!delivered) {
+		session_untake(t, notice);
+	} else if (notice->type == UTRACE_NOTICE_GONE) {
+		spin_lock_irq(&t->owner->session->lock);
+		linked = t->linked;
+		if (linked)
+			session_thread_unlink(t);
+		spin_unlock_irq(&t->owner->session->lock);
+		if (linked)
+			session_thread_drop(t);
+	}
+	utrace_engine_put(engine);
+}

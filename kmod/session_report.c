@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a session's engines do when the core calls: in the target's context, and never waiting. */
+#include <linux/jiffies.h>
+#include <linux/pid_namespace.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <asm/syscall.h>
+
+#include "compat/worker.h"
+#include "session.h"
+
+void session_post(struct session_thread *t, enum utrace_notice_type type)
+{
+	struct utrace_session *session = t->owner->session;
+
+	lockdep_assert_held(&session->lock);
+	t->notices |= 1u << type;
+	if (list_empty(&t->ready))
+		list_add_tail(&t->ready, &session->ready);
+}
+
+/* Sync: who posts is about to sleep, so the reader best runs where he did. */
+void session_wake(struct utrace_session *session)
+{
+	wake_up_interruptible_sync_poll(&session->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/*
+ * Publishes the hold before the callback returns: an answer that comes before the sleep ends it
+ * too.
+ */
+static u32 session_hold(struct utrace_engine *engine, unsigned int event, s32 value)
+{
+	struct session_thread *t = engine->data;
+	struct utrace_session *session = t->owner->session;
+	unsigned long irq;
+	bool linked;
+
+	spin_lock_irqsave(&session->lock, irq);
+	linked = t->linked;
+	if (linked) {
+		t->held_seq = utrace_report_seq(engine);
+		t->since = jiffies;
+		t->event = event;
+		t->value = value;
+		session_post(t, UTRACE_NOTICE_HELD);
+	}
+	spin_unlock_irqrestore(&session->lock, irq);
+	if (!linked)
+		return UTRACE_RESUME;
+	session_wake(session);
+	return UTRACE_STOP;
+}
+
+static bool session_wants(const struct utrace_engine *engine, unsigned int event)
+{
+	const struct session_thread *t = engine->data;
+
+	return READ_ONCE(t->events) & (1u << event);
+}
+
+static bool session_wants_call(const struct utrace_engine *engine, struct pt_regs *regs)
+{
+	const struct session_thread *t = engine->data;
+	const struct session_calls *calls;
+	unsigned int nr;
+	bool wanted = true;
+
+	rcu_read_lock();
+	calls = rcu_dereference(t->owner->calls);
+	if (calls) {
+		nr = syscall_get_nr(current, regs);
+		wanted = nr < UTRACE_SYSCALL_SET_BITS && test_bit(nr, calls->bits);
+	}
+	rcu_read_unlock();
+	return wanted;
+}
+
+static u32 session_report_quiesce(u32 action, struct utrace_engine *engine, u32 event)
+{
+	if (event || !session_wants(engine, UTRACE_EVENT_BIT_QUIESCE))
+		return UTRACE_RESUME;
+	return session_hold(engine, UTRACE_EVENT_BIT_QUIESCE, 0);
+}
+
+static u32 session_report_syscall_entry(u32 action, struct utrace_engine *engine,
+					struct pt_regs *regs)
+{
+	/* What engines before this one decided about the call stands. */
+	u32 call = action & UTRACE_SYSCALL_MASK;
+
+	if (!session_wants_call(engine, regs))
+		return call | UTRACE_RESUME;
+	return call | session_hold(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY, 0);
+}
+
+static u32 session_report_syscall_exit(u32 action, struct utrace_engine *engine,
+				       struct pt_regs *regs)
+{
+	if (!session_wants_call(engine, regs))
+		return UTRACE_RESUME;
+	return session_hold(engine, UTRACE_EVENT_BIT_SYSCALL_EXIT, 0);
+}
+
+/* The child joins here, where it cannot have run. */
+static void session_inherit(struct utrace_engine *engine, unsigned long clone_flags,
+			    struct task_struct *child)
+{
+	struct session_thread *t = engine->data;
+	struct session_engine *se = t->owner;
+	struct utrace_session *session = se->session;
+	unsigned long irq;
+	int err;
+
+	if (utrace_task_is_kernel(child))
+		return;
+	if (!(clone_flags & CLONE_THREAD) && !(se->flags & UTRACE_TARGET_CHILDREN))
+		return;
+	err = session_join(se, child, true);
+	/* It is there already, killed unborn, or nobody is left to care. */
+	if (!err || err == -EEXIST || err == -ESRCH || err == -EOWNERDEAD)
+		return;
+	spin_lock_irqsave(&session->lock, irq);
+	if (t->linked && !(se->flags & UTRACE_TARGET_TRACE)) {
+		t->missed_errno = -err;
+		session_post(t, UTRACE_NOTICE_MISSED);
+	}
+	spin_unlock_irqrestore(&session->lock, irq);
+	session_wake(session);
+}
+
+static u32 session_report_clone(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
+				struct task_struct *child)
+{
+	struct session_thread *t = engine->data;
+	struct session_engine *se = t->owner;
+
+	if (se->flags & (UTRACE_TARGET_GROUP | UTRACE_TARGET_CHILDREN))
+		session_inherit(engine, clone_flags, child);
+	if (!session_wants(engine, UTRACE_EVENT_BIT_CLONE))
+		return UTRACE_RESUME;
+	return session_hold(engine, UTRACE_EVENT_BIT_CLONE, task_pid_nr_ns(child, se->session->ns));
+}
+
+/*
+ * A thread that execs takes over the id of its leader, whose notices nobody has read may still
+ * be there: they go on under the id that is no more, as if that thread had ended.
+ */
+static s32 session_swap_tid(struct session_thread *t)
+{
+	struct session_engine *se = t->owner;
+	struct session_thread *leader;
+	s32 before = t->tid;
+	s32 now = task_pid_nr_ns(current, se->session->ns);
+	unsigned long irq;
+
+	if (likely(now == before))
+		return before;
+	spin_lock_irqsave(&se->session->lock, irq);
+	if (t->linked) {
+		list_for_each_entry(leader, &se->threads, entry) {
+			if (leader->tid == now) {
+				session_thread_renumber(leader, before);
+				break;
+			}
+		}
+		session_thread_renumber(t, now);
+	}
+	spin_unlock_irqrestore(&se->session->lock, irq);
+	return before;
+}
+
+static u32 session_report_exec(u32 action, struct utrace_engine *engine, struct pt_regs *regs)
+{
+	s32 before = session_swap_tid(engine->data);
+
+	if (!session_wants(engine, UTRACE_EVENT_BIT_EXEC))
+		return UTRACE_RESUME;
+	return session_hold(engine, UTRACE_EVENT_BIT_EXEC, before);
+}
+
+static u32 session_report_exit(u32 action, struct utrace_engine *engine, long code)
+{
+	if (!session_wants(engine, UTRACE_EVENT_BIT_EXIT))
+		return UTRACE_RESUME;
+	return session_hold(engine, UTRACE_EVENT_BIT_EXIT, code);
+}
+
+/* No hold outlives this, whatever ended it, and whoever has not read of it need not any more. */
+static void session_gone(struct session_thread *t, enum utrace_gone_reason reason, s32 value)
+{
+	struct utrace_session *session = t->owner->session;
+	unsigned long irq;
+
+	spin_lock_irqsave(&session->lock, irq);
+	if (t->linked) {
+		t->gone = true;
+		t->held_seq = 0;
+		t->stop_seq = 0;
+		t->notices &= ~((1u << UTRACE_NOTICE_HELD) | (1u << UTRACE_NOTICE_STOPPED));
+		t->reason = reason;
+		t->value = value;
+		session_post(t, UTRACE_NOTICE_GONE);
+	}
+	spin_unlock_irqrestore(&session->lock, irq);
+	session_wake(session);
+}
+
+/* As wait(2) will give it, or would if this were the group's last thread. */
+static s32 session_exit_code(void)
+{
+	struct signal_struct *signal = current->signal;
+
+	return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : current->exit_code;
+}
+
+/* The thread that execs tells its leader's death under its own id: the leader's lives on. */
+static void session_leader_tid(struct session_thread *t)
+{
+	struct utrace_session *session = t->owner->session;
+	struct task_struct *heir;
+	unsigned long irq;
+	s32 tid = 0;
+
+	if (!thread_group_leader(current))
+		return;
+	rcu_read_lock();
+	heir = READ_ONCE(current->signal->group_exec_task);
+	if (heir && heir != current)
+		tid = task_pid_nr_ns(heir, session->ns);
+	rcu_read_unlock();
+	if (!tid || tid == t->tgid)
+		return;
+	spin_lock_irqsave(&session->lock, irq);
+	if (t->linked)
+		session_thread_renumber(t, tid);
+	spin_unlock_irqrestore(&session->lock, irq);
+}
+
+static u32 session_report_death(struct utrace_engine *engine, bool group_dead)
+{
+	struct session_thread *t = engine->data;
+
+	session_leader_tid(t);
+	session_gone(t, UTRACE_GONE_DEATH, session_exit_code());
+	return UTRACE_DETACH;
+}
+
+static void session_report_lost(struct utrace_engine *engine)
+{
+	session_gone(engine->data, UTRACE_GONE_EXEC, 0);
+}
+
+void session_stopped(struct session_thread *t, u64 seq)
+{
+	struct utrace_session *session = t->owner->session;
+	unsigned long irq;
+	bool news;
+
+	spin_lock_irqsave(&session->lock, irq);
+	news = t->linked && !t->gone && seq > t->stop_seq;
+	if (news) {
+		t->stop_seq = seq;
+		if (!t->held_seq)
+			t->since = jiffies;
+		session_post(t, UTRACE_NOTICE_STOPPED);
+	}
+	spin_unlock_irqrestore(&session->lock, irq);
+	if (news)
+		session_wake(session);
+}
+
+static void session_report_stopped(struct utrace_engine *engine, u64 seq)
+{
+	session_stopped(engine->data, seq);
+}
+
+const struct utrace_engine_ops session_ops = {
+	.report_quiesce = session_report_quiesce,
+	.report_syscall_entry = session_report_syscall_entry,
+	.report_syscall_exit = session_report_syscall_exit,
+	.report_clone = session_report_clone,
+	.report_exec = session_report_exec,
+	.report_exit = session_report_exit,
+	.report_death = session_report_death,
+	.report_stopped = session_report_stopped,
+	.report_lost = session_report_lost,
+	.release = session_thread_release,
+};
+
+/* Nobody reads of these: they leave of their own. */
+static void session_trace_leave(struct session_thread *t)
+{
+	struct utrace_session *session = t->owner->session;
+	bool linked;
+
+	spin_lock_irq(&session->lock);
+	linked = t->linked;
+	if (linked)
+		session_thread_unlink(t);
+	spin_unlock_irq(&session->lock);
+	if (linked)
+		session_thread_drop(t);
+}
+
+static u32 session_trace_clone(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
+			       struct task_struct *child)
+{
+	session_inherit(engine, clone_flags, child);
+	return UTRACE_RESUME;
+}
+
+static u32 session_trace_death(struct utrace_engine *engine, bool group_dead)
+{
+	session_trace_leave(engine->data);
+	return UTRACE_DETACH;
+}
+
+static void session_trace_lost(struct utrace_engine *engine)
+{
+	session_trace_leave(engine->data);
+}
+
+const struct utrace_engine_ops session_trace_ops = {
+	.report_clone = session_trace_clone,
+	.report_death = session_trace_death,
+	.report_lost = session_trace_lost,
+	.release = session_thread_release,
+};

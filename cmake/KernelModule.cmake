@@ -37,7 +37,7 @@ function(kernel_module_variant name source series variant prefix sources all)
   file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/kmod/${series}${variant}")
   add_custom_command(OUTPUT "${output}"
     COMMAND "${UTRACE_MODULE_BUILDER}" --kernel "${series}" --name "${name}" --source "${source}"
-            --output "${output}" -- ${ARGN}
+            --output "${output}" -- UTRACE_VERSION=${PROJECT_VERSION} ${ARGN}
     DEPENDS ${sources} ${version} "${UTRACE_MODULE_BUILDER}"
     COMMENT "Building ${name}.ko for ${series}${variant}" VERBATIM)
   add_custom_target("${prefix}-${series}${variant}" ${all} DEPENDS "${output}")

@@ -9,6 +9,7 @@
 #include "attach.h"
 #include "compat/rights.h"
 #include "compat/symbols.h"
+#include "compat/worker.h"
 
 static bool utrace_matches(const struct utrace_link *link, u32 flags,
 			   const struct utrace_engine_ops *ops, const void *data)
@@ -131,7 +132,7 @@ int utrace_may_attach(struct task_struct *target, const struct utrace_owner *own
 {
 	int ret;
 
-	if (target->flags & PF_KTHREAD)
+	if (utrace_task_is_kernel(target))
 		return -EPERM;
 	if (mutex_lock_interruptible(&target->signal->cred_guard_mutex))
 		return -EINTR;
@@ -152,7 +153,7 @@ struct utrace_engine *utrace_attach_task(struct task_struct *target, u32 flags,
 		return utrace_attach_lookup(target, flags, ops, data);
 	if (!ops)
 		return ERR_PTR(-EINVAL);
-	if (target->flags & PF_KTHREAD)
+	if (utrace_task_is_kernel(target))
 		return ERR_PTR(-EPERM);
 	if (!owner || (flags & UTRACE_ATTACH_INHERIT))
 		return utrace_attach_new(target, flags, ops, data, owner);

@@ -32,6 +32,8 @@ void utrace_task_exit(void)
 {
 	/* Uninterruptible: the module's text must not go before the last thread has left it. */
 	wait_event(utrace_gone, !atomic_read(&utrace_count));
+	/* The last instructions after the last put; then what call_rcu() has yet to free. */
+	synchronize_rcu_tasks();
 	rcu_barrier();
 	kmem_cache_destroy(utrace_cache);
 }

@@ -5,6 +5,7 @@
 #include <linux/sched/task_stack.h>
 
 #include "../attach.h"
+#include "../compat/worker.h"
 #include "../gates.h"
 #include "../report.h"
 #include "../stop.h"
@@ -47,7 +48,7 @@ void utrace_report_clone(struct task_struct *child)
 	if (!utrace)
 		return;
 	utrace_gate(UTRACE_GATE_CLONE_IN, current);
-	if (!(child->flags & (PF_KTHREAD | UTRACE_PF_KERNEL_WORKER)) &&
+	if (!utrace_task_is_kernel(child) &&
 	    utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);
 		/*

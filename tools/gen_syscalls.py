@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Make the syscall tables from the kernel's headers and userspace/libutrace/syscalls.spec.
+"""Make the syscall tables from the kernel's headers and userspace/libutrace/decode/syscalls.spec.
 
 usage: gen_syscalls.py --headers SRC_DIR --spec FILE --out DIR [--cc COMPILER]
 SRC_DIR holds the unpacked packages linux-headers-*-common and linux-headers-*-amd64.
@@ -128,7 +128,8 @@ class Spec:
             if name in ("ret", "form"):
                 entry[name] = kind
             elif kind in KINDS or kind in self.sets or kind in self.structs:
-                entry["args"][name] = (kind, direction, length)
+                reads = kind in ("string", "path", "argv")
+                entry["args"][name] = (kind, direction or ("<" if reads else ""), length)
             else:
                 raise SpecError(f"{kind} is neither a kind nor a set nor a struct")
         return entry
@@ -204,7 +205,7 @@ def quote(text):
 
 def emit_tables(spec, abis, errnos):
     out = ["// Made by tools/gen_syscalls.py. SPDX-License-Identifier: Apache-2.0\n"
-           '#include "userspace/libutrace/syscall_table_data.h"\n\nnamespace utrace::tables {\nnamespace {\n']
+           '#include "userspace/libutrace/decode/syscall_table_data.h"\n\nnamespace utrace::tables {\nnamespace {\n']
     for entry in spec.sets.values():
         out.append(f"constexpr NamedValue {camel(entry.name)}Values[] = {{\n")
         out += [f'  {{"{name}", {value}u}},\n' for name, value in entry.rows]

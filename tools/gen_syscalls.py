@@ -100,10 +100,12 @@ class Spec:
         word, _, rest = line.partition(" ")
         if word in ("flags", "enum"):
             entry = ConstantSet(rest, word)
+            self._must_be_new(entry.name)
             self.sets[entry.name] = entry
         elif word == "struct":
             head, ctype = rest.split(" : ")
             name, header = head.split()
+            self._must_be_new(name)
             self.structs[name] = (header, ctype)
         elif word == "call":
             names, _, body = (rest + " ").partition(" : ")
@@ -113,6 +115,10 @@ class Spec:
                 self.calls[name] = self._call(body.strip())
         else:
             raise SpecError(f"unknown directive {word}")
+
+    def _must_be_new(self, name):
+        if name in KINDS or name in self.sets or name in self.structs:
+            raise SpecError(f"{name} is already the name of a kind, set or struct")
 
     def _call(self, body):
         entry = {"names": None, "args": {}, "ret": None, "form": None}

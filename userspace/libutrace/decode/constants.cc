@@ -97,7 +97,7 @@ std::string SignalName(int signo) {
   if (signo > kFirstRealTime && signo <= kLastSignal) {
     return absl::StrCat("SIGRT_", signo - kFirstRealTime);
   }
-  const absl::string_view name = signo > 0 ? EnumName(SetId::kSignal, signo) : absl::string_view();
+  const absl::string_view name = signo > 0 ? EnumName(SetId::kSignalName, signo) : absl::string_view();
   return name.empty() ? absl::StrCat(signo) : std::string(name);
 }
 

@@ -81,7 +81,7 @@ std::string SigactionText(absl::string_view bytes) {
   std::string out = "{sa_handler=";
   out += handler == 0 ? "SIG_DFL" : handler == 1 ? "SIG_IGN" : AddressText(handler);
   absl::StrAppend(&out, ", sa_mask=", SignalSetText(Load<uint64_t>(bytes, kSigactionMask)),
-                  ", sa_flags=", FlagsText(SetId::kSigaction, flags));
+                  ", sa_flags=", FlagsText(SetId::kSaFlags, flags));
   if ((flags & kRestorerGiven) != 0) {
     absl::StrAppend(&out, ", sa_restorer=", AddressText(Load<uint64_t>(bytes, kSigactionRestorer)));
   }

@@ -122,11 +122,11 @@ std::string CloneFlags(uint64_t word) {
 void Clone(const CallView& view, CallText* text) {
   const uint64_t flags = view.Arg(0);
   std::vector<ArgText> args;
-  args.push_back({"child_stack", view.Arg(1), "child_stack=" + AddressText(view.Arg(1))});
-  args.push_back({"flags", flags, "flags=" + CloneFlags(flags)});
+  args.push_back({1, "child_stack", view.Arg(1), "child_stack=" + AddressText(view.Arg(1))});
+  args.push_back({0, "flags", flags, "flags=" + CloneFlags(flags)});
   const auto add = [&](uint64_t needed, const char* name, size_t index) {
     if ((flags & needed) == 0) return;
-    args.push_back({name, view.Arg(index), absl::StrCat(name, "=", AddressText(view.Arg(index)))});
+    args.push_back({index, name, view.Arg(index), absl::StrCat(name, "=", AddressText(view.Arg(index)))});
   };
   add(CLONE_PARENT_SETTID | CLONE_PIDFD, "parent_tid", 2);
   add(CLONE_SETTLS, "tls", 4);

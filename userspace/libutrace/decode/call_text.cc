@@ -108,7 +108,7 @@ CallText Describe(const SyscallArgs& call, std::optional<int64_t> ret, bool pend
   const SyscallInfo* info = FindSyscall(call.abi, call.nr);
   if (info == nullptr) {
     for (size_t i = 0; i < call.args.size(); ++i) {
-      text.args.push_back({absl::StrCat("arg", i), call.args[i], HexText(call.args[i])});
+      text.args.push_back({i, absl::StrCat("arg", i), call.args[i], HexText(call.args[i])});
     }
     text.known_at_entry = text.args.size();
     if (!pending) {
@@ -122,7 +122,7 @@ CallText Describe(const SyscallArgs& call, std::optional<int64_t> ret, bool pend
   text.args.reserve(info->arg_count);
   for (size_t i = 0; i < info->arg_count; ++i) {
     if (IsFilledIn(info->args[i])) text.known_at_entry = std::min(text.known_at_entry, i);
-    text.args.push_back({info->args[i].name, view.Arg(i), view.Text(i)});
+    text.args.push_back({i, info->args[i].name, view.Arg(i), view.Text(i)});
   }
   if (!pending) text.result = ResultText(view);
   ApplyForm(view, &text);

@@ -17,6 +17,7 @@ struct DecodeOptions {
 };
 
 struct ArgText {
+  size_t index = 0;  // among the call's arguments
   std::string name;
   uint64_t value = 0;
   std::string text;

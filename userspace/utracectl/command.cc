@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/utracectl/command.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "userspace/utracectl/commands/commands.h"
+
+namespace utrace {
+namespace {
+
+void PrintLine(absl::string_view text) {
+  // One write, so that lines of the traced program cannot come between.
+  const std::string line = absl::StrCat("utracectl: ", text, "\n");
+  if (write(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nobody left to tell
+}
+
+constexpr Command kCommands[] = {
+    kTraceCommand,
+    kRecordCommand,
+    kReportCommand,
+    kDoctorCommand,
+};
+
+}  // namespace
+
+absl::Span<const Command> Commands() { return kCommands; }
+
+void PrintError(const absl::Status& status) { PrintLine(status.message()); }
+void PrintNote(absl::string_view text) { PrintLine(text); }
+
+int UsageError(absl::string_view text) {
+  PrintLine(text);
+  return kExitUsage;
+}
+
+}  // namespace utrace

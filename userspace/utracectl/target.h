@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which threads to watch: running processes, or a program that is started for it.
+#ifndef UTRACE_UTRACECTL_TARGET_H_
+#define UTRACE_UTRACECTL_TARGET_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "userspace/libutrace/bpf/observer.h"
+#include "userspace/libutrace/held_command.h"
+#include "userspace/utracectl/command.h"
+
+namespace utrace {
+
+struct TargetOptions {
+  bool follow = false;
+  std::vector<int> pids;
+  std::string user;
+  uint32_t string_limit = 32;
+};
+
+// -f, -p, -u, -s.
+void AddTargetOptions(CLI::App& app, TargetOptions* options);
+
+// The observer with its targets, and the program if there is one: held until Release().
+class Target {
+ public:
+  // Prints what went wrong, and gives the exit status instead.
+  static std::optional<Target> Prepare(const TargetOptions& options, const ProgramArgs& program,
+                                       int* exit_status);
+
+  Observer& GetObserver() { return *observer_; }
+  uint64_t Threads() const { return threads_; }
+  bool HasProgram() const { return program_.has_value(); }
+
+  // What failure of ours to return: 125 while the program has not run.
+  int OwnFailure() const { return HasProgram() && !released_ ? kExitOwnFailure : kExitFailure; }
+
+  // Lets the program run. The exit status if it could not, after saying so.
+  std::optional<int> Release();
+
+  // Waits for the program, if there is one, and passes on how it ended: its exit status is
+  // returned, its signal kills this process too.
+  int Finish();
+
+ private:
+  Target() = default;
+
+  std::unique_ptr<Observer> observer_;
+  std::optional<HeldCommand> program_;
+  std::string program_name_;
+  uint64_t threads_ = 1;
+  bool released_ = false;
+};
+
+// The first SIGINT or SIGTERM asks for the end, the second ends this process at once.
+void CatchInterrupts();
+bool Interrupted();
+
+// "12 events, 0 lost"
+std::string TotalsText(uint64_t events, uint64_t lost);
+
+}  // namespace utrace
+
+#endif  // UTRACE_UTRACECTL_TARGET_H_

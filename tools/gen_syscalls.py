@@ -124,7 +124,7 @@ class Spec:
         entry = {"names": None, "args": {}, "ret": None, "form": None}
         given = re.match(r"\(([^)]*)\)", body)
         if given:
-            entry["names"] = [n.strip() for n in given.group(1).split(",")]
+            entry["names"] = [n.strip() for n in given.group(1).split(",") if n.strip()]
             body = body[given.end():]
         for word in body.split():
             match = ARGUMENT.match(word)

@@ -76,7 +76,8 @@ class Call:
         """Parameters, with `given_names` where the header leaves them unnamed."""
         parsed = []
         text = "" if self._params is None else " ".join(self._params.split())
-        pieces = [] if text in ("", "void") else text.split(",")
+        # () in the spec: what the prototype names is no argument of the program's.
+        pieces = [] if text in ("", "void") or given_names == [] else text.split(",")
         if self._params is None and given_names:
             pieces = ["unsigned long"] * len(given_names)
         for index, piece in enumerate(pieces[:6]):

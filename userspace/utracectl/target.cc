@@ -84,7 +84,7 @@ void AddTargetOptions(CLI::App& app, TargetOptions* options) {
                  "show at most this many bytes of a buffer or string (32)")
       ->check(CLI::Range(0, UTRACE_PAYLOAD_MAX))
       ->type_name("N");
-  app.usage(absl::StrCat("Usage: ", app.get_name(), " [OPTIONS] -p PID... | [--] PROGRAM ARG..."));
+  app.footer("After the options: [--] PROGRAM ARG..., unless -p is given.");
 }
 
 std::optional<Target> Target::Prepare(const TargetOptions& options, const ProgramArgs& program,

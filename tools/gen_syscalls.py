@@ -75,8 +75,6 @@ class ConstantSet:
         order = sorted(found.items(), key=lambda item: item[1])
         late = [(n, found[n]) for n in self.last if n in found]
         rows = [item for item in order if item not in late] + late
-        if not self.is_enum:
-            rows = [(n, v) for n, v in rows if v or self.mask]
         seen = {}
         for name, value in rows:
             # The kernel sees 32 bits of an int flag word or an ioctl number.

@@ -199,6 +199,11 @@ void Poll(const CallView& view, CallText* text) {
   absl::StrAppend(&text->result, " ([", ready, "])");
 }
 
+// With WNOHANG and nothing to report, no status was written.
+void Wait(const CallView& view, CallText* text) {
+  if (view.ret == 0) text->args[1].text = AddressText(view.Arg(1));
+}
+
 void Prctl(const CallView& view, CallText* text) {
   switch (static_cast<int>(view.Word(0))) {
     case PR_GET_DUMPABLE:
@@ -272,6 +277,8 @@ void ApplyForm(const CallView& view, CallText* text) {
       return Futex(view, text);
     case CallForm::kPoll:
       return Poll(view, text);
+    case CallForm::kWait:
+      return Wait(view, text);
     case CallForm::kPrctl:
       return Prctl(view, text);
     case CallForm::kGetdents:

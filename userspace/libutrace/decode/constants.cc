@@ -67,7 +67,9 @@ std::string FlagsText(SetId set, uint64_t value) {
     left &= ~flag.value;
   }
   if (left != 0) AppendFlag(&out, absl::StrFormat("%#x", left));
-  return out.empty() ? "0" : out;
+  if (!out.empty()) return out;
+  const absl::string_view none = EnumName(set, 0);  // PROT_NONE
+  return none.empty() ? "0" : std::string(none);
 }
 
 absl::string_view EnumName(SetId set, uint64_t value) {
@@ -126,6 +128,11 @@ std::string SignalCodeText(int signo, int code) {
     name = EnumName(SetId::kSysCode, value);
   }
   return name.empty() ? absl::StrCat(code) : std::string(name);
+}
+
+bool IsFaultSignal(int signo) {
+  return signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE ||
+         signo == SIGTRAP;
 }
 
 std::string SignalSetText(uint64_t set) {

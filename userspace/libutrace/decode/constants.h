@@ -30,6 +30,9 @@ std::string SignalName(int signo);
 // Name of siginfo's code, whose meaning depends on the signal.
 std::string SignalCodeText(int signo, int code);
 
+// Those the processor raises, with an address in their siginfo.
+bool IsFaultSignal(int signo);
+
 // "[INT TERM]" or "~[RTMIN]" for a kernel signal set of 64 bits.
 std::string SignalSetText(uint64_t set);
 

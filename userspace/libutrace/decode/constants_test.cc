@@ -14,6 +14,7 @@ namespace {
 TEST(ConstantsTest, AZeroWordIsItsBaseNameOrZero) {
   EXPECT_EQ(FlagsText(SetId::kOpen, 0), "O_RDONLY");
   EXPECT_EQ(FlagsText(SetId::kWait, 0), "0");
+  EXPECT_EQ(FlagsText(SetId::kProt, 0), "PROT_NONE");
 }
 
 TEST(ConstantsTest, ANameThatHoldsAnotherIsPrintedAlone) {

@@ -4,6 +4,7 @@
 #include <rapidjson/memorystream.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "absl/strings/escaping.h"
@@ -79,8 +80,10 @@ struct BodyWriter {
     json.StartObject();
     String("name", arg.name);
     const ArgInfo* described = info == nullptr ? nullptr : &info->args[arg.index];
-    if (described != nullptr && described->is_signed) {
-      Signed("value", described->width == 32 ? static_cast<int32_t>(arg.value)
+    const bool is_fd = described != nullptr && (described->kind == ArgKind::kFd ||
+                                                described->kind == ArgKind::kDirfd);
+    if (described != nullptr && (described->is_signed || is_fd)) {
+      Signed("value", is_fd || described->width == 32 ? static_cast<int32_t>(arg.value)
                                              : static_cast<int64_t>(arg.value));
     } else if (described != nullptr && described->width == 32) {
       Number("value", static_cast<uint32_t>(arg.value));
@@ -184,11 +187,15 @@ struct BodyWriter {
     if (signal.no_info) return;
     Signed("code", signal.code);
     String("code_name", SignalCodeText(signal.signo, signal.code));
-    Signed("from_pid", signal.pid);
-    Number("from_uid", signal.uid);
-    Signed("status", signal.status);
-    Number("addr", signal.addr);
-    Number("value", signal.value);
+    // What siginfo_t's union holds depends on who sent it.
+    const bool from_kernel = signal.code > 0;
+    if (!from_kernel || signal.signo == SIGCHLD) {
+      Signed("from_pid", signal.pid);
+      Number("from_uid", signal.uid);
+    }
+    if (from_kernel && signal.signo == SIGCHLD) Signed("status", signal.status);
+    if (IsFaultSignal(signal.signo) && from_kernel) Number("addr", signal.addr);
+    if (signal.code == SI_QUEUE) Number("value", signal.value);
   }
 
   void operator()(const LostEvent& lost) {

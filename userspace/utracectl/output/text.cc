@@ -27,11 +27,6 @@ void AppendResult(absl::string_view result, std::string* line) {
   absl::StrAppend(line, "= ", result);
 }
 
-bool IsFault(int signo) {
-  return signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE ||
-         signo == SIGTRAP;
-}
-
 }  // namespace
 
 std::string SignalInfoText(const SignalEvent& signal) {
@@ -44,7 +39,7 @@ std::string SignalInfoText(const SignalEvent& signal) {
                                                          : SignalName(signal.status);
     absl::StrAppend(&out, ", si_pid=", signal.pid, ", si_uid=", signal.uid, ", si_status=", status,
                     ", si_utime=", signal.utime, ", si_stime=", signal.stime);
-  } else if (from_kernel && IsFault(signal.signo)) {
+  } else if (from_kernel && IsFaultSignal(signal.signo)) {
     absl::StrAppend(&out, ", si_addr=", AddressText(signal.addr));
   } else if (from_kernel && signal.signo == SIGSYS) {
     absl::StrAppendFormat(&out, ", si_call_addr=%s, si_syscall=%d, si_arch=%#x",

@@ -65,8 +65,8 @@ class UtracectlTest : public testing::Test {
     args.insert(args.begin(), Program());
     const pid_t pid = fork();
     if (pid != 0) return pid;
-    const int out = open(File("out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    const int err = open(File("err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int out = open(File("out").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const int err = open(File("err").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
     std::vector<char*> argv;

@@ -2,12 +2,12 @@
 /*
  * Gates: see gates.h.  A test writes to and polls debugfs utrace/gates:
  *
- *	arm TID POINT [COUNT]	the next COUNT (1) passes of the thread there wait
- *	open TID POINT		let go who waits there, and take the gate away
- *	clear			the same for all
+ * *       arm TID POINT [COUNT]   the next COUNT (1) passes of the thread there wait *    open
+ * TID POINT          let go who waits there, and take the gate away *        clear
+ * the same for all
  *
- * Reading gives a line "TID POINT STATE" for each gate: "armed", "parked" while somebody waits, "passed"
- * once somebody went through a gate that nobody waits at (asleep).
+ * Reading gives a line "TID POINT STATE" for each gate: "armed", "parked" while somebody waits,
+ * "passed" once somebody went through a gate that nobody waits at (asleep).
  */
 #include <linux/debugfs.h>
 #include <linux/list.h>
@@ -34,7 +34,7 @@ struct gate {
 	wait_queue_head_t opened;
 };
 
-static const char * const point_names[UTRACE_GATE_POINTS] = {
+static const char *const point_names[UTRACE_GATE_POINTS] = {
 	[UTRACE_GATE_ENTRY_SAMPLED] = "entry-sampled",
 	[UTRACE_GATE_CB_IN] = "cb-in",
 	[UTRACE_GATE_CB_OUT] = "cb-out",
@@ -200,7 +200,9 @@ static int gates_show(struct seq_file *seq, void *unused)
 	spin_lock_irq(&gates_lock);
 	list_for_each_entry(gate, &gates, entry)
 		seq_printf(seq, "%d %s %s\n", gate->tid, point_names[gate->point],
-			   gate->parked ? "parked" : gate->passed ? "passed" : "armed");
+			   gate->parked ? "parked" :
+			   gate->passed ? "passed" :
+					  "armed");
 	spin_unlock_irq(&gates_lock);
 	return 0;
 }

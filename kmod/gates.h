@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Gates, in gate builds only: named points at which a chosen thread waits until it is let go, so that
- * a test can make an interleaving happen.
+ * Gates, in gate builds only: named points at which a chosen thread waits until it is let go,
+ * so that a test can make an interleaving happen.
  */
 #ifndef UTRACE_GATES_H
 #define UTRACE_GATES_H
@@ -9,12 +9,12 @@
 #include <linux/sched.h>
 
 enum utrace_gate_point {
-	UTRACE_GATE_ENTRY_SAMPLED,	/* the hook is entered, nothing is decided */
-	UTRACE_GATE_CB_IN,		/* before a callback */
-	UTRACE_GATE_CB_OUT,		/* after it, its answer not applied */
+	UTRACE_GATE_ENTRY_SAMPLED, /* the hook is entered, nothing is decided */
+	UTRACE_GATE_CB_IN,	   /* before a callback */
+	UTRACE_GATE_CB_OUT,	   /* after it, its answer not applied */
 	UTRACE_GATE_APPLIED,
-	UTRACE_GATE_PRE_SLEEP,		/* a hold is decided, the state not set */
-	UTRACE_GATE_ASLEEP,		/* the state is set: seen, never waited at */
+	UTRACE_GATE_PRE_SLEEP, /* a hold is decided, the state not set */
+	UTRACE_GATE_ASLEEP,    /* the state is set: seen, never waited at */
 	UTRACE_GATE_QUEUED,
 	UTRACE_GATE_NOTE_TAKEN,
 	UTRACE_GATE_DEATH_IN,
@@ -29,7 +29,10 @@ enum utrace_gate_point {
 int utrace_gates_init(void);
 /* Lets everybody go. */
 void utrace_gates_exit(void);
-/* Whoever runs here waits if the gate of @task is closed; SIGKILL ends that.  May sleep, but at ASLEEP. */
+/*
+ * Whoever runs here waits if the gate of @task is closed; SIGKILL ends that.  May sleep, but at
+ * ASLEEP.
+ */
 void utrace_gate(enum utrace_gate_point point, struct task_struct *task);
 #else
 static inline int utrace_gates_init(void)

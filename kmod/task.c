@@ -168,7 +168,9 @@ void utrace_set_flags(struct utrace *utrace)
 	else
 		set_bit(UTRACE_WORK_BIT, work);
 
-	if ((utrace->events & UTRACE_EVENT(SYSCALL_ENTRY)) || utrace->user_dispatch)
+	if (utrace->dispatch_shown)
+		; /* Not ours just now: utrace_user_dispatch_learn() comes. */
+	else if ((utrace->events & UTRACE_EVENT(SYSCALL_ENTRY)) || utrace->user_dispatch)
 		set_bit(SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH, work);
 	else
 		clear_bit(SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH, work);

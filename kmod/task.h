@@ -69,6 +69,8 @@ struct utrace {
 
 	/* The program's own user dispatch (H-9). */
 	bool user_dispatch;
+	/* The flag is lent to the kernel's own code, which sets or reads it. */
+	bool dispatch_shown;
 	/*
 	 * From the entry pass until its hold is over; and the verdict given meanwhile to skip
 	 * the call.

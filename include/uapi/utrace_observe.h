@@ -7,17 +7,17 @@
 
 /* Of one traced thread, in task storage. */
 struct observe_thread {
-	__u64 seq;	/* the next record's number; bumped by the thread itself only */
-	__u32 calls;	/* finished calls: tells one call in progress from the next */
-	__u32 flags;	/* OBSERVE_* */
-	__u32 state;	/* enum observe_state */
+	__u64 seq;   /* the next record's number; bumped by the thread itself only */
+	__u32 calls; /* finished calls: tells one call in progress from the next */
+	__u32 flags; /* OBSERVE_* */
+	__u32 state; /* enum observe_state */
 	__u32 reserved;
 };
 
-#define OBSERVE_FOLLOW		0x01	/* processes it creates are traced too */
-#define OBSERVE_NEWBORN		0x02	/* has not come out of the fork that made it */
-#define OBSERVE_UNTIL_EXEC	0x04	/* nothing is reported before its next exec */
-#define OBSERVE_EXECED		0x08	/* EXEC was written; the call's exit says nothing more */
+#define OBSERVE_FOLLOW	   0x01 /* processes it creates are traced too */
+#define OBSERVE_NEWBORN	   0x02 /* has not come out of the fork that made it */
+#define OBSERVE_UNTIL_EXEC 0x04 /* nothing is reported before its next exec */
+#define OBSERVE_EXECED	   0x08 /* EXEC was written; the call's exit says nothing more */
 
 /* Whether the thread is in the count of live ones: each moves once, by compare and exchange. */
 enum observe_state {

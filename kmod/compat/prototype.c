@@ -20,12 +20,12 @@ MODULE_PARM_DESC(seed_wrong_prototype, "for tests: expect a wrong type of this f
 #endif
 
 /* As written by all versions so far: what was 16 and 5 bits wide has grown into unused bits. */
-#define KIND(type)	((type)->info >> 24 & 0x7f)
-#define VLEN(type)	((type)->info & 0xffffff)
+#define KIND(type) ((type)->info >> 24 & 0x7f)
+#define VLEN(type) ((type)->info & 0xffffff)
 
 #define BUCKETS		64
 #define TEXT_SIZE	256
-#define DECLARATOR_SIZE	48
+#define DECLARATOR_SIZE 48
 #define DEPTH_MAX	4
 #define CHAIN_MAX	16
 
@@ -44,24 +44,18 @@ struct header {
 };
 
 struct layout {
-	u8 fixed;	/* bytes after struct btf_type */
-	u8 element;	/* and for each of VLEN */
+	u8 fixed;   /* bytes after struct btf_type */
+	u8 element; /* and for each of VLEN */
 	u16 flags;
 };
 
 static const struct layout known_layout[] = {
-	[BTF_KIND_INT] = { .fixed = 4 },
-	[BTF_KIND_PTR] = {},
-	[BTF_KIND_ARRAY] = { .fixed = 12 },
-	[BTF_KIND_STRUCT] = { .element = 12 },
-	[BTF_KIND_UNION] = { .element = 12 },
-	[BTF_KIND_ENUM] = { .element = 8 },
-	[BTF_KIND_FUNC_PROTO] = { .element = 8 },
-	[BTF_KIND_VAR] = { .fixed = 4 },
-	[BTF_KIND_DATASEC] = { .element = 12 },
-	[BTF_KIND_FLOAT] = {},
-	[BTF_KIND_DECL_TAG] = { .fixed = 4 },
-	[BTF_KIND_TYPE_TAG] = {},
+	[BTF_KIND_INT] = { .fixed = 4 },	  [BTF_KIND_PTR] = {},
+	[BTF_KIND_ARRAY] = { .fixed = 12 },	  [BTF_KIND_STRUCT] = { .element = 12 },
+	[BTF_KIND_UNION] = { .element = 12 },	  [BTF_KIND_ENUM] = { .element = 8 },
+	[BTF_KIND_FUNC_PROTO] = { .element = 8 }, [BTF_KIND_VAR] = { .fixed = 4 },
+	[BTF_KIND_DATASEC] = { .element = 12 },	  [BTF_KIND_FLOAT] = {},
+	[BTF_KIND_DECL_TAG] = { .fixed = 4 },	  [BTF_KIND_TYPE_TAG] = {},
 	[BTF_KIND_ENUM64] = { .element = 12 },
 };
 
@@ -87,8 +81,8 @@ static __printf(2, 3) void put(struct text *text, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	text->length += vscnprintf(text->buf + text->length, TEXT_SIZE - text->length, format,
-				   args);
+	text->length +=
+		vscnprintf(text->buf + text->length, TEXT_SIZE - text->length, format, args);
 	va_end(args);
 }
 
@@ -151,7 +145,7 @@ static void put_function(const struct view *view, struct text *text, const struc
 
 static void put_base(const struct view *view, struct text *text, const struct btf_type *type)
 {
-	static const char * const keyword[] = {
+	static const char *const keyword[] = {
 		[BTF_KIND_STRUCT] = "struct ",
 		[BTF_KIND_UNION] = "union ",
 		[BTF_KIND_ENUM] = "enum ",
@@ -249,8 +243,8 @@ static int open_view(struct view *view)
 		view->layout_count = header->layout_length / sizeof(struct layout);
 	}
 	/* A type is no smaller than its struct btf_type. */
-	view->offset = kvmalloc_array(view->types_length / sizeof(struct btf_type) + 1,
-				      sizeof(u32), GFP_KERNEL);
+	view->offset = kvmalloc_array(view->types_length / sizeof(struct btf_type) + 1, sizeof(u32),
+				      GFP_KERNEL);
 	return view->offset ? 0 : -ENOMEM;
 }
 

@@ -23,8 +23,8 @@ struct utrace_prototype {
 /*
  * Compares them all in one pass over the kernel's BTF.
  *
- * Return: 0, or -EINVAL after saying of each function that differs, or is not told of, what the kernel has
- * and what was expected.
+ * Return: 0, or -EINVAL after saying of each function that differs, or is not told of, what the
+ * kernel has and what was expected.
  */
 int utrace_prototypes_check(struct utrace_prototype *list, unsigned int count);
 

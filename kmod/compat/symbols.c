@@ -57,13 +57,11 @@ struct symbol {
 	unsigned long address;
 };
 
-#define FUNCTION(function, type, reason)				\
-	{								\
-		.name = #function,					\
-		.why = reason,						\
-		.prototype = type,					\
-		.key = &STATIC_CALL_KEY(utrace_k_##function),		\
-		.tramp = STATIC_CALL_TRAMP_ADDR(utrace_k_##function),	\
+#define FUNCTION(function, type, reason) \
+	{ \
+		.name = #function, .why = reason, .prototype = type, \
+		.key = &STATIC_CALL_KEY(utrace_k_##function), \
+		.tramp = STATIC_CALL_TRAMP_ADDR(utrace_k_##function), \
 	}
 
 static struct symbol symbols[] = {
@@ -89,8 +87,7 @@ static struct symbol symbols[] = {
 		 "struct callback_head *(struct task_struct *, "
 		 "bool (*)(struct callback_head *, void *), void *)",
 		 "to take back a report that has not run yet"),
-	FUNCTION(access_remote_vm,
-		 "int (struct mm_struct *, " ULONG ", void *, int, unsigned int)",
+	FUNCTION(access_remote_vm, "int (struct mm_struct *, " ULONG ", void *, int, unsigned int)",
 		 "to read and write the memory of a held thread"),
 	FUNCTION(__audit_ptrace, "void (struct task_struct *)",
 		 "so that the audit log has who traced whom"),

@@ -47,8 +47,7 @@ DECLARE_STATIC_CALL(utrace_k_wait_task_inactive, wait_task_inactive);
 DECLARE_STATIC_CALL(utrace_k_put_task_stack, put_task_stack);
 DECLARE_STATIC_CALL(utrace_k_cgroup_enter_frozen, cgroup_enter_frozen);
 DECLARE_STATIC_CALL(utrace_k_cgroup_leave_frozen, cgroup_leave_frozen);
-DECLARE_STATIC_CALL(utrace_k_task_participate_group_stop,
-		    utrace_type_task_participate_group_stop);
+DECLARE_STATIC_CALL(utrace_k_task_participate_group_stop, utrace_type_task_participate_group_stop);
 DECLARE_STATIC_CALL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
 DECLARE_STATIC_CALL(utrace_k_ptrace_notify, ptrace_notify);
 DECLARE_STATIC_CALL(utrace_k_ptrace_may_access, ptrace_may_access);
@@ -63,8 +62,7 @@ static inline int k_wake_up_state(struct task_struct *task, unsigned int state)
 	return static_call(utrace_k_wake_up_state)(task, state);
 }
 
-static inline unsigned long k_wait_task_inactive(struct task_struct *task,
-						 unsigned int match_state)
+static inline unsigned long k_wait_task_inactive(struct task_struct *task, unsigned int match_state)
 {
 	return static_call(utrace_k_wait_task_inactive)(task, match_state);
 }

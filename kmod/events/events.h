@@ -43,9 +43,14 @@ void utrace_rearm(struct task_struct *task);
 
 /*
  * The thread's own user dispatch, as the program or its debugger set it: kept by the core since
- * its flag is the one that brings us to syscall entry (H-9).  @task is current or stopped.
+ * its flag is the one that brings us to syscall entry (H-9).  @task is current, or does not run.
  */
 bool utrace_user_dispatch_get(struct task_struct *task);
-void utrace_user_dispatch_set(struct task_struct *task, bool on);
+
+/* Between the two the flag is the program's alone.  False: nobody is on the thread. */
+bool utrace_user_dispatch_show(struct task_struct *task);
+
+/* Keep what the flag says now.  False: we came to it since @shown was false; do it again. */
+bool utrace_user_dispatch_learn(struct task_struct *task, bool shown);
 
 #endif

@@ -48,8 +48,7 @@ void utrace_report_clone(struct task_struct *child)
 	if (!utrace)
 		return;
 	utrace_gate(UTRACE_GATE_CLONE_IN, current);
-	if (!utrace_task_is_kernel(child) &&
-	    utrace_is_heard(utrace, pass.event)) {
+	if (!utrace_task_is_kernel(child) && utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);
 		/*
 		 * A parent in vfork() next waits for the child, so it is held here and the
@@ -79,7 +78,10 @@ void utrace_report_exec(void)
 		return;
 	utrace_gate(UTRACE_GATE_EXEC_IN, current);
 	/* The kernel cleared the program's user dispatch, and with it our flag. */
-	utrace_user_dispatch_set(current, false);
+	spin_lock_irq(&utrace->lock);
+	utrace->user_dispatch = false;
+	utrace_set_flags(utrace);
+	spin_unlock_irq(&utrace->lock);
 	utrace_recheck_owners(utrace);
 	utrace_run_pass(&pass);
 	utrace_hold(utrace, pass.event);

@@ -102,16 +102,38 @@ bool utrace_user_dispatch_get(struct task_struct *task)
 	return on;
 }
 
-void utrace_user_dispatch_set(struct task_struct *task, bool on)
+bool utrace_user_dispatch_show(struct task_struct *task)
 {
 	struct utrace *utrace = utrace_find(task);
 
 	if (!utrace)
-		return;
+		return false;
 	spin_lock_irq(&utrace->lock);
-	utrace->user_dispatch = on;
-	if (!utrace->retired)
-		utrace_set_flags(utrace);
+	utrace->dispatch_shown = true;
+	if (!utrace->user_dispatch)
+		clear_task_syscall_work(task, SYSCALL_USER_DISPATCH);
 	spin_unlock_irq(&utrace->lock);
 	utrace_put(utrace);
+	return true;
+}
+
+bool utrace_user_dispatch_learn(struct task_struct *task, bool shown)
+{
+	struct utrace *utrace = utrace_find(task);
+	bool known = true;
+
+	if (!utrace)
+		return true;
+	spin_lock_irq(&utrace->lock);
+	/* Another one than was shown, if that was retired meanwhile. */
+	known = shown && utrace->dispatch_shown;
+	if (known) {
+		utrace->dispatch_shown = false;
+		utrace->user_dispatch = test_task_syscall_work(task, SYSCALL_USER_DISPATCH);
+		if (!utrace->retired)
+			utrace_set_flags(utrace);
+	}
+	spin_unlock_irq(&utrace->lock);
+	utrace_put(utrace);
+	return known;
 }

@@ -11,8 +11,7 @@
 
 #define UTRACE_HOOK_ID(name, when, type) UTRACE_HOOK_##name,
 enum utrace_hook_id {
-	UTRACE_HOOKS(UTRACE_HOOK_ID, UTRACE_HOOK_ID)
-	UTRACE_HOOK_COUNT
+	UTRACE_HOOKS(UTRACE_HOOK_ID, UTRACE_HOOK_ID) UTRACE_HOOK_COUNT
 };
 #undef UTRACE_HOOK_ID
 
@@ -28,9 +27,9 @@ static inline void utrace_hook_leave(const enum utrace_hook_id *id)
 }
 
 /* First in every hook: it is left when the function returns. */
-#define UTRACE_HOOK(name)						\
-	const enum utrace_hook_id utrace_hook_here			\
-		__maybe_unused __cleanup(utrace_hook_leave) = UTRACE_HOOK_##name
+#define UTRACE_HOOK(name) \
+	const enum utrace_hook_id utrace_hook_here __maybe_unused __cleanup(utrace_hook_leave) = \
+		UTRACE_HOOK_##name
 
 /* The hooks, and the originals for those that may call them. */
 bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs);

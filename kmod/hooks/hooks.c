@@ -15,16 +15,20 @@
 #include "../compat/kernel.h"
 #include "../compat/prototype.h"
 #include "../compat/symbols.h"
-#include "../task.h"
 #include "hook.h"
 #include "hooks.h"
 
 /* After the last user: the next one often comes soon, and putting hooks in stops for a while. */
-#define QUIET_TIME	(3 * HZ)
+#define QUIET_TIME (3 * HZ)
 /* Inside a hook a thread may be for long only if something is wrong: say so. */
-#define TELL_TIME	(10 * HZ)
+#define TELL_TIME (10 * HZ)
 
-enum when { WHEN_MARKED, WHEN_ARGUMENT, WHEN_EITHER, WHEN_ALWAYS };
+enum when {
+	WHEN_MARKED,
+	WHEN_ARGUMENT,
+	WHEN_EITHER,
+	WHEN_ALWAYS
+};
 
 struct hook {
 	const char *name;
@@ -34,22 +38,21 @@ struct hook {
 	enum when when;
 };
 
-#define DECLARE_BEFORE(name, when, type)			\
-	extern unsigned long utrace_continue_##name;		\
+#define DECLARE_BEFORE(name, when, type) \
+	extern unsigned long utrace_continue_##name; \
 	void utrace_thunk_##name(void);
-#define DECLARE_INSTEAD(name, when, type)			\
-	extern unsigned long utrace_continue_##name;
+#define DECLARE_INSTEAD(name, when, type) extern unsigned long utrace_continue_##name;
 UTRACE_HOOKS(DECLARE_BEFORE, DECLARE_INSTEAD)
 
-#define ROW(function, condition, prototype, destination)	\
-	[UTRACE_HOOK_##function] = {				\
-		.name = #function,				\
-		.type = prototype,				\
-		.entry = (void (*)(void))(destination),		\
-		.resume = &utrace_continue_##function,		\
-		.when = WHEN_##condition,			\
+#define ROW(function, condition, prototype, destination) \
+	[UTRACE_HOOK_##function] = { \
+		.name = #function, \
+		.type = prototype, \
+		.entry = (void (*)(void))(destination), \
+		.resume = &utrace_continue_##function, \
+		.when = WHEN_##condition, \
 	},
-#define ROW_BEFORE(name, when, type) ROW(name, when, type, utrace_thunk_##name)
+#define ROW_BEFORE(name, when, type)  ROW(name, when, type, utrace_thunk_##name)
 #define ROW_INSTEAD(name, when, type) ROW(name, when, type, utrace_instead_##name)
 static const struct hook hooks[UTRACE_HOOK_COUNT] = { UTRACE_HOOKS(ROW_BEFORE, ROW_INSTEAD) };
 
@@ -78,7 +81,10 @@ static __always_inline bool from_oops(unsigned long parent_ip)
 {
 	unsigned int i;
 
-	/* The call does not return and may be the last instruction: the return address is the end then. */
+	/*
+	 * The call does not return and may be the last instruction: the return address is the
+	 * end then.
+	 */
 	for (i = 0; i < ARRAY_SIZE(bad_exit); i++)
 		if (parent_ip > bad_exit[i].start && parent_ip <= bad_exit[i].end)
 			return true;
@@ -112,7 +118,10 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 	}
 	if (!wanted || (id == UTRACE_HOOK_do_exit && from_oops(parent_ip)))
 		return;
-	/* Here and not in the hook: from now on the thread will come there.  Pairs with wait_until_left(). */
+	/*
+	 * Here and not in the hook: from now on the thread will come there.  Pairs with
+	 * wait_until_left().
+	 */
 	this_cpu_inc(utrace_hook_inside[id]);
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hooks[id].entry);
 }
@@ -146,7 +155,7 @@ static void explain(int error)
 	}
 	for (id = 0; id < UTRACE_HOOK_COUNT; id++) {
 		ret = ftrace_set_filter_ip(&probe, sites[id], 0, 1) ?:
-			register_ftrace_function(&probe);
+			      register_ftrace_function(&probe);
 		if (!ret) {
 			unregister_ftrace_function(&probe);
 			continue;
@@ -317,15 +326,15 @@ static int find_sites(void)
 
 static int find_bad_exit(void)
 {
-	static const char * const names[] = { "make_task_dead", "make_task_dead.cold" };
+	static const char *const names[] = { "make_task_dead", "make_task_dead.cold" };
 	unsigned int i;
 
 	BUILD_BUG_ON(ARRAY_SIZE(names) != ARRAY_SIZE(bad_exit));
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		bad_exit[i].start = utrace_symbols_find(names[i]);
 		if (bad_exit[i].start)
-			bad_exit[i].end = bad_exit[i].start +
-					   utrace_symbols_size(bad_exit[i].start);
+			bad_exit[i].end =
+				bad_exit[i].start + utrace_symbols_size(bad_exit[i].start);
 	}
 	if (bad_exit[0].end > bad_exit[0].start)
 		return 0;
@@ -336,12 +345,12 @@ static int find_bad_exit(void)
 
 int utrace_hooks_init(void)
 {
-	int ret = utrace_kernel_check() ?:
-		  utrace_symbols_init() ?:
-		  check_prototypes() ?:
-		  utrace_symbols_resolve() ?:
-		  find_sites() ?:
-		  find_bad_exit();
+	int ret = utrace_kernel_check()		   ?:
+			  utrace_symbols_init()	   ?:
+			  check_prototypes()	   ?:
+			  utrace_symbols_resolve() ?:
+			  find_sites()		   ?:
+						     find_bad_exit();
 
 	if (ret)
 		return ret;

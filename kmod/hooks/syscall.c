@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * System calls, by two flags of the thread that others use too.  SYSCALL_USER_DISPATCH brings
- * it to syscall_user_dispatch() before ptrace and seccomp; SYSCALL_EXIT_TRAP, which says that a step
- * over the call is to be reported, to user_single_step_report() at the end.
+ * it to syscall_user_dispatch() before ptrace and seccomp; SYSCALL_EXIT_TRAP, which says that a
+ * step over the call is to be reported, to user_single_step_report() at the end.
  */
-#include <linux/prctl.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 #include <asm/syscall.h>
 
 #include "../compat/symbols.h"
@@ -83,16 +81,22 @@ void utrace_instead_user_disable_single_step(struct task_struct *task)
 	utrace_rearm(task);
 }
 
+/*
+ * The three below are the kernel's only words on the program's own user dispatch; what they set,
+ * or read, is the flag that we use too.  So the flag is the program's while the original runs.  The
+ * thread is current, or held frozen by its debugger.  Once more if we came to it in between.
+ */
 int utrace_instead_set_syscall_user_dispatch(unsigned long mode, unsigned long offset,
 					     unsigned long len, char __user *selector)
 {
 	UTRACE_HOOK(set_syscall_user_dispatch);
-	int ret = utrace_original_set_syscall_user_dispatch(mode, offset, len, selector);
+	bool shown;
+	int ret;
 
-	if (!ret) {
-		utrace_user_dispatch_set(current, mode != PR_SYS_DISPATCH_OFF);
-		utrace_rearm(current);
-	}
+	do {
+		shown = utrace_user_dispatch_show(current);
+		ret = utrace_original_set_syscall_user_dispatch(mode, offset, len, selector);
+	} while (!utrace_user_dispatch_learn(current, shown));
 	return ret;
 }
 
@@ -101,22 +105,13 @@ int utrace_instead_syscall_user_dispatch_set_config(struct task_struct *task, un
 						    void __user *data)
 {
 	UTRACE_HOOK(syscall_user_dispatch_set_config);
-	struct ptrace_sud_config config;
+	bool shown;
 	int ret;
 
-	/*
-	 * The mode is read twice, by us first.  A debugger that changes it in between
-	 * gets a thread of its own into a muddle that only it can see.
-	 */
-	if (size != sizeof(config))
-		return -EINVAL;
-	if (copy_from_user(&config, data, sizeof(config)))
-		return -EFAULT;
-	ret = utrace_original_syscall_user_dispatch_set_config(task, size, data);
-	if (!ret) {
-		utrace_user_dispatch_set(task, config.mode != PR_SYS_DISPATCH_OFF);
-		utrace_rearm(task);
-	}
+	do {
+		shown = utrace_user_dispatch_show(task);
+		ret = utrace_original_syscall_user_dispatch_set_config(task, size, data);
+	} while (!utrace_user_dispatch_learn(task, shown));
 	return ret;
 }
 
@@ -124,13 +119,13 @@ int utrace_instead_syscall_user_dispatch_get_config(struct task_struct *task, un
 						    void __user *data)
 {
 	UTRACE_HOOK(syscall_user_dispatch_get_config);
-	struct ptrace_sud_config __user *config = data;
-	int ret = utrace_original_syscall_user_dispatch_get_config(task, size, data);
+	bool shown;
+	int ret;
 
-	/* The kernel tells the mode from the flag, and the flag may be ours alone (H-9). */
-	if (!ret && !utrace_user_dispatch_get(task) &&
-	    put_user((__u64)PR_SYS_DISPATCH_OFF, &config->mode))
-		ret = -EFAULT;
+	do {
+		shown = utrace_user_dispatch_show(task);
+		ret = utrace_original_syscall_user_dispatch_get_config(task, size, data);
+	} while (!utrace_user_dispatch_learn(task, shown));
 	return ret;
 }
 #endif

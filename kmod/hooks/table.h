@@ -19,26 +19,26 @@
 #ifndef UTRACE_HOOKS_TABLE_H
 #define UTRACE_HOOKS_TABLE_H
 
-#define UTRACE_HOOKS(BEFORE, INSTEAD)							\
-	INSTEAD(syscall_user_dispatch, ALWAYS, "bool (struct pt_regs *)")		\
-	INSTEAD(user_single_step_report, ALWAYS, "void (struct pt_regs *)")		\
-	INSTEAD(user_disable_single_step, ARGUMENT, "void (struct task_struct *)")	\
-	INSTEAD(set_syscall_user_dispatch, ALWAYS,					\
+#define UTRACE_HOOKS(BEFORE, INSTEAD) \
+	INSTEAD(syscall_user_dispatch, ALWAYS, "bool (struct pt_regs *)") \
+	INSTEAD(user_single_step_report, ALWAYS, "void (struct pt_regs *)") \
+	INSTEAD(user_disable_single_step, ARGUMENT, "void (struct task_struct *)") \
+	INSTEAD(set_syscall_user_dispatch, ALWAYS, \
 		"int (long unsigned int, long unsigned int, long unsigned int, char *)") \
-	UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD)						\
-	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)")			\
-	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)")		\
-	BEFORE(do_group_exit, MARKED, "void (int)")					\
-	BEFORE(do_exit, MARKED, "void (long int)")					\
-	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)")		\
+	UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD) \
+	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
+	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \
+	BEFORE(do_group_exit, MARKED, "void (int)") \
+	BEFORE(do_exit, MARKED, "void (long int)") \
+	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(release_task, ARGUMENT, "void (struct task_struct *)")
 
 /* For debuggers, since 6.4.  The assembler cannot look, and makes stubs that 6.1 leaves unused. */
 #if defined(__ASSEMBLER__) || defined(PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG)
-#define UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD)						\
-	INSTEAD(syscall_user_dispatch_set_config, ALWAYS,				\
-		"int (struct task_struct *, long unsigned int, void *)")		\
-	INSTEAD(syscall_user_dispatch_get_config, ALWAYS,				\
+#define UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD) \
+	INSTEAD(syscall_user_dispatch_set_config, ALWAYS, \
+		"int (struct task_struct *, long unsigned int, void *)") \
+	INSTEAD(syscall_user_dispatch_get_config, ALWAYS, \
 		"int (struct task_struct *, long unsigned int, void *)")
 #else
 #define UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD)

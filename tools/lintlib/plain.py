@@ -7,6 +7,7 @@ import subprocess
 from .tree import Finding
 
 COLUMNS = 100
+SCRIPT_COLUMNS = 120
 SOFT_LINES = 400
 HARD_LINES = 600
 LARGE_BYTES = 512 * 1024
@@ -35,6 +36,9 @@ def machine_paths(root):
             homes.add(os.path.dirname(os.path.realpath(asked.stdout.strip())))
     homes |= {os.path.dirname(home) for home in homes}
     return sorted(home + '/' for home in homes if home not in _COMMON_FOLDERS)
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def _width(line):
@@ -68,8 +72,11 @@ def _check_line(source, number, line, homes):
     if match:
         yield finding(f'host {match.group()}', 'it may be known to one network only',
                       "take hosts from the system's own apt sources")
-    if _is_code(source) and _width(line) > COLUMNS and '://' not in line:
-        yield finding(f'{_width(line)} columns', f'the limit is {COLUMNS}', 'break the line')
+    limit = COLUMNS if source.is_c_family else SCRIPT_COLUMNS
+    # A message stays one string, so that whoever saw it finds it.
+    bare = _STRING.sub('""', line) if source.is_c_family else line
+    if _is_code(source) and _width(bare) > limit and '://' not in line:
+        yield finding(f'{_width(line)} columns', f'the limit is {limit}', 'break the line')
 
 
 def _is_code(source):

@@ -17,6 +17,16 @@ endfunction()
 function(vm_test_binary target)
   vm_payload(PATH "tests/${target}" FILE "$<TARGET_FILE:${target}>" TARGET "${target}")
   set_property(GLOBAL APPEND PROPERTY UTRACE_VM_TEST_TARGETS "${target}")
+  set(results "${CMAKE_BINARY_DIR}/vm-results")
+  set(script "${results}/${target}.ctest.cmake")
+  add_custom_command(TARGET "${target}" POST_BUILD
+    COMMAND "${PROJECT_SOURCE_DIR}/vm/discover_tests.py"
+            "$<TARGET_FILE:${target}>" "${script}" "${PROJECT_SOURCE_DIR}/vm/verdict" "${results}"
+    BYPRODUCTS "${script}" VERBATIM)
+  # What tests there are is known when the program is built, not when it is configured.
+  file(WRITE "${results}/${target}.include.cmake"
+    "if(EXISTS [==[${script}]==])\n  include([==[${script}]==])\nelse()\n  add_test(${target}-is-not-built false)\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${results}/${target}.include.cmake")
 endfunction()
 
 # vm_program(target): a program that lies in the guest's PATH.
@@ -57,19 +67,6 @@ function(vm_finish_tests)
   if(NOT targets)
     return()
   endif()
-  set(results "${CMAKE_BINARY_DIR}/vm-results")
-  foreach(target IN LISTS targets)
-    set(script "${CMAKE_BINARY_DIR}/vm-results/${target}.ctest.cmake")
-    add_custom_command(TARGET "${target}" POST_BUILD
-      COMMAND "${CMAKE_COMMAND}" -E make_directory "${results}"
-      COMMAND "${PROJECT_SOURCE_DIR}/vm/discover_tests.py"
-              "$<TARGET_FILE:${target}>" "${script}" "${PROJECT_SOURCE_DIR}/vm/verdict" "${results}"
-      BYPRODUCTS "${script}" VERBATIM)
-    file(WRITE "${CMAKE_BINARY_DIR}/vm-results/${target}.include.cmake"
-      "if(EXISTS [==[${script}]==])\n  include([==[${script}]==])\nelse()\n  add_test(vm/${target} not-built)\nendif()\n")
-    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES
-      "${CMAKE_BINARY_DIR}/vm-results/${target}.include.cmake")
-  endforeach()
   vm_boot_fixture(vm 6.12 "*")
   foreach(series 6.1 7.3)
     vm_boot_fixture(smoke "${series}" "*Smoke*")

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 TEST(GuestSelftest, Passes) { EXPECT_EQ(getppid() > 1, true); }
@@ -18,7 +19,12 @@ TEST(GuestSelftest, Hangs) {
   for (;;) pause();
 }
 
-TEST(GuestSelftest, Warns) { std::ofstream("/sys/kernel/debug/utrace_splat") << "warn"; }
+TEST(GuestSelftest, Warns) {
+  ASSERT_EQ(std::system("insmod /payload/utrace_splat.ko"), 0);
+  std::ofstream splat("/sys/kernel/debug/utrace_splat");
+  splat << "warn" << std::flush;
+  ASSERT_TRUE(splat.good());
+}
 
 TEST(GuestSelftest, TakesTheGuestDown) {
   std::ofstream("/proc/sysrq-trigger") << "b" << std::flush;

@@ -105,7 +105,8 @@ class GuestRun:
         wishes = self.wishes
         records = [f"mount={serial}:{where}" for serial, _, where in mounts]
         records += [f"env={variable}" for variable in
-                    ["HOME=/root", f"PATH={GUEST_PATH}", "LANG=C.UTF-8", *wishes.environment]]
+                    ["HOME=/root", f"PATH={GUEST_PATH}", "LANG=C.UTF-8",
+                     f"UTRACE_KERNEL={wishes.kernel.series}", *wishes.environment]]
         if wishes.load_module and wishes.payload and (wishes.payload / "utrace.ko").exists():
             records.append("module=/payload/utrace.ko")
         if wishes.shell:
@@ -130,7 +131,7 @@ class GuestRun:
                 machine.wait(2)
             finally:
                 machine.close()
-            if watch.begun is not None:
+            if watch.begun is not None or watch.left:
                 return self.judge_(watch, log_path)
             said.append(watch.failure or ("did not come up in time" if watch.timed_out else "ended before it was up"))
         qemu = machine.stderr_path.read_text(errors="replace").strip()[-300:]
@@ -141,7 +142,9 @@ class GuestRun:
         hits = splats.find(log_path.read_text(errors="replace"))
         ending = ""
         status = watch.status
-        if watch.timed_out:
+        if watch.left:
+            status = 0
+        elif watch.timed_out:
             ending = f"nothing ended it within {self.wishes.timeout:g} s: the guest hangs, or needs a larger --timeout"
             status = HANG
         elif watch.failure is not None:

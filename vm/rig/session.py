@@ -7,6 +7,8 @@ import time
 
 # How long a guest that has told its verdict may take to switch itself off.
 GRACE_SECONDS = 10
+# Ctrl-D.
+END_OF_TERMINAL = b"\x04"
 
 
 class Watch:
@@ -21,6 +23,7 @@ class Watch:
         self.status = None
         self.failure = None
         self.timed_out = False
+        self.left = False
         self.log_ = open(log_path, "wb")
         self.partial_line_ = b""
         self.deadline_ = None
@@ -35,18 +38,32 @@ class Watch:
                 selector.register(end, selectors.EVENT_READ, handle)
             if self.terminal is not None:
                 selector.register(self.terminal.fd, selectors.EVENT_READ, None)
-            while len(selector.get_map()) > (1 if self.terminal is not None else 0):
+            while any(key.data is not None for key in selector.get_map().values()):
                 left = self.deadline_ - time.monotonic()
                 if left <= 0:
                     # A guest that has told everything only failed to switch off: that is the emulator's affair.
                     self.timed_out = self.status is None and self.failure is None
                     return
-                for key, _ in selector.select(left):
+                for key, _ in selector.select(min(left, 60)):
                     if key.data is None:
-                        if not self.terminal.forward(self.machine.in_):
+                        if not self.forward_(selector):
                             return
                     else:
                         self.receive_(selector, key)
+
+    def forward_(self, selector):
+        """Passes on what was typed; False when the user wants out."""
+        data = self.terminal.read()
+        if data is None:
+            self.left = True
+            return False
+        if not data:
+            # The end of a script on standard input is the end of the guest's terminal.
+            selector.unregister(self.terminal.fd)
+        self.machine.in_.setblocking(True)
+        self.machine.in_.sendall(data or END_OF_TERMINAL)
+        self.machine.in_.setblocking(False)
+        return True
 
     def receive_(self, selector, key):
         # Whatever the guest wrote before this on its output must be seen before the verdict on it.

@@ -30,15 +30,7 @@ class Terminal:
     def size():
         return shutil.get_terminal_size()
 
-    def forward(self, port):
-        """Passes on what was typed; False when the user wants out."""
+    def read(self):
+        """What was typed; None when the user wants out, and empty when nothing can come any more."""
         data = os.read(self.fd, 4096)
-        if self.saved_ and ESCAPE in data:
-            return False
-        # The end of a script on standard input is the end of the guest's terminal: Ctrl-D.
-        if not data:
-            data = b"\x04"
-        port.setblocking(True)
-        port.sendall(data)
-        port.setblocking(False)
-        return True
+        return None if self.saved_ and ESCAPE in data else data

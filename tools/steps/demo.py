@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./demo: sets up and builds what the demonstration needs, then runs it in the guest with its output live."""
+
+import argparse
+import subprocess
+import sys
+
+from steps import CHECKOUT, PRESET, Progress, Step, run, show_failure
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./demo", description=__doc__.split(": ", 1)[1])
+    parser.add_argument("--kernel", default="6.12", metavar="SERIES", help="the guest's kernel (6.12)")
+    options = parser.parse_args()
+    steps = [
+        Step("setup", ["tools/setup", "deps", "qemu", "guest", f"kernel:{options.kernel}"]),
+        Step("configure", ["cmake", "--preset", PRESET]),
+        Step("build", ["cmake", "--build", f"build/{PRESET}", "--target", f"payload-{options.kernel}"]),
+    ]
+    progress = Progress()
+    try:
+        for index, step in enumerate(steps, 1):
+            progress.begin(step, index, len(steps))
+            passed = run(step, progress)
+            progress.end(step)
+            if not passed:
+                show_failure(step)
+                return 1
+        return subprocess.run([CHECKOUT / "vm" / "run", "--kernel", options.kernel, "--timeout", "120", "--",
+                               "/payload/rig/demo"]).returncode
+    except KeyboardInterrupt:
+        sys.exit("\ndemo: interrupted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

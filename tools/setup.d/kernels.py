@@ -15,6 +15,8 @@ from host import SetupError, need_disk, replace_tree, run, say
 # Followed in Depends beside the kernel's own packages would be an initramfs generator, base files and a compiler.
 FOREIGN = re.compile(r"^linux-(base|initramfs-tool|compiler-.*|.*-unsigned)$")
 
+LZ4_LEGACY_MAGIC = b"\x02\x21\x4c\x18"
+
 
 def closure(archive, names):
     """The linux-* packages that the named ones depend on, themselves included."""
@@ -59,25 +61,27 @@ def set_up(kernel, cache):
 
 def lay_out_image(kernel, new, root):
     """vmlinuz, config, the modules the initramfs loads, and a disk with all of the modules."""
-    images = list((root / "boot").glob("vmlinuz-*"))
+    # Up to 6.12 the image lies in /boot and the modules in /lib/modules or, merged, below /usr; from 7.x on all of it does.
+    modules = next(path for path in (root / "usr" / "lib" / "modules", root / "lib" / "modules") if path.exists())
+    images = [*(root / "boot").glob("vmlinuz-*"), *modules.glob("*/vmlinuz")]
     if len(images) != 1:
         raise SetupError(f"the packages of kernel {kernel.series} hold {len(images)} kernels, not one: "
                          "the archive's layout has changed, tools/setup.d/kernels.py must learn it")
-    version = images[0].name.removeprefix("vmlinuz-")
+    in_boot = images[0].parent.name == "boot"
+    version = images[0].name.removeprefix("vmlinuz-") if in_boot else images[0].parent.name
+    config = images[0].with_name(f"config-{version}" if in_boot else "config")
     images[0].rename(new / "vmlinuz")
-    (root / "boot" / f"config-{version}").rename(new / "config")
-    usr_modules = root / "usr" / "lib" / "modules"
-    tree = usr_modules if usr_modules.exists() else root / "lib" / "modules"
+    config.rename(new / "config")
     stage = new / "stage"
     (stage / "lib").mkdir(parents=True)
-    tree.rename(stage / "lib" / "modules")
+    modules.rename(stage / "lib" / "modules")
     for link in ("build", "source"):
         (stage / "lib" / "modules" / version / link).unlink(missing_ok=True)
     run(["depmod", "-b", stage, version], f"listing the modules of {version}", "is kmod installed?")
     collect_boot_modules(kernel, stage / "lib" / "modules" / version, new / "boot-modules")
     make_modules_image(stage / "lib" / "modules", new / "modules.img")
     shutil.rmtree(stage)
-    shutil.rmtree(root / "boot")
+    shutil.rmtree(root / "boot", ignore_errors=True)
     return version
 
 
@@ -147,12 +151,13 @@ def write_btf_vmlinux(bzimage, target):
     setup_bytes = (data[0x1f1] + 1) * 512
     offset, length = struct.unpack_from("<II", data, 0x248)
     payload = data[setup_bytes + offset:setup_bytes + offset + length]
-    if not payload.startswith(b"\xfd7zXZ"):
-        raise SetupError(f"{bzimage} is not packed with xz: tools/setup.d/kernels.py must learn how it is")
-    with tempfile.NamedTemporaryFile(dir=target.parent) as whole:
-        # The decompressed size follows the xz stream; a decompressor object stops where the stream does.
-        whole.write(lzma.LZMADecompressor().decompress(payload))
-        whole.flush()
+    if not payload.startswith(LZ4_LEGACY_MAGIC):
+        raise SetupError(f"{bzimage} is not packed with lz4: tools/setup.d/kernels.py must learn how it is")
+    with tempfile.NamedTemporaryFile(dir=target.parent) as packed, tempfile.NamedTemporaryFile(dir=target.parent) as whole:
+        # The kernel's build appends the unpacked size, which lz4 would take for a broken block.
+        packed.write(payload[:-4])
+        packed.flush()
+        run(["lz4", "-q", "-d", "-f", packed.name, whole.name], f"unpacking {bzimage}", "is lz4 installed?")
         run(["objcopy", "--only-section=.BTF", whole.name, target], f"taking the BTF out of {bzimage}",
             "is binutils installed?")
 

@@ -29,6 +29,7 @@ BUILD = {
     "flex": "kernel builds",
     "cpio": "kernel builds",
     "rsync": "kernel builds",
+    "lz4": "the 6.1 kernel is packed with it, and its type information is inside",
     "xz-utils": "kernel sources and modules are packed with it",
     "libssl-dev": "kernel builds",
     "libc6-dev-i386": "32-bit test programs",

@@ -104,6 +104,9 @@ static __always_inline const volatile struct utrace_copy_rules *rules_of(__u32 a
 	/* Beyond all numbers there are: a call that has no rules. */
 	if (at >= UTRACE_SYSCALLS)
 		at = UTRACE_SYSCALLS - 1;
+	/* The verifier of 6.1 loses the bound on its way through the multiplication. */
+	barrier_var(at);
+	at &= UTRACE_SYSCALLS - 1;
 	return abi == UTRACE_ABI_I386 ? &rules_32[at] : &rules_64[at];
 }
 

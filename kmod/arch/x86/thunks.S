@@ -7,6 +7,7 @@
  *
  * utrace_continue_NAME holds that address; hooks.c sets it at load.
  */
+#include <linux/cfi_types.h>
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/unwind_hints.h>
@@ -29,7 +30,8 @@ SYM_DATA(utrace_continue_\name, .quad 0)
 
 .macro UTRACE_BEFORE name
 	UTRACE_CONTINUE_ADDRESS \name
-SYM_FUNC_START(utrace_thunk_\name)
+/* Its address is taken, so it begins with an ENDBR (H-12), which not every kernel's plain one does. */
+SYM_TYPED_FUNC_START(utrace_thunk_\name)
 	pushq	%rdi
 	pushq	%rsi
 	pushq	%rdx

@@ -5,6 +5,7 @@
 #include "chardev.h"
 #include "engine.h"
 #include "events/resume.h"
+#include "gates.h"
 #include "hooks/hooks.h"
 #include "session.h"
 #include "task.h"
@@ -25,12 +26,17 @@ static int __init utrace_init(void)
 	err = utrace_session_init();
 	if (err)
 		goto err_engine;
-	err = utrace_chardev_init();
+	err = utrace_gates_init();
 	if (err)
 		goto err_session;
+	err = utrace_chardev_init();
+	if (err)
+		goto err_gates;
 	pr_info("version %s\n", UTRACE_VERSION);
 	return 0;
 
+err_gates:
+	utrace_gates_exit();
 err_session:
 	utrace_session_exit();
 err_engine:
@@ -50,6 +56,7 @@ err_hooks:
 static void __exit utrace_exit(void)
 {
 	utrace_chardev_exit();
+	utrace_gates_exit();
 	utrace_hooks_exit();
 	utrace_task_exit();
 	utrace_session_exit();

@@ -20,7 +20,7 @@ void utrace_report_syscall_exit(struct pt_regs *regs);
 /* In the parent: @child has not run.  Also takes from the child what it copied of our flags. */
 void utrace_report_clone(struct task_struct *child);
 
-/* After success, before ptrace's exec event. */
+/* After success and after ptrace's exec event, before the new image's first instruction. */
 void utrace_report_exec(void);
 
 /*

@@ -28,18 +28,19 @@ static bool take_verdict(struct utrace_pass *pass)
 
 bool utrace_report_syscall_entry(struct pt_regs *regs)
 {
-	struct utrace *utrace = utrace_find(current);
 	struct utrace_pass pass = {
-		.utrace = utrace,
 		.event = UTRACE_EVENT(SYSCALL_ENTRY),
 		.may_stop = true,
 		.regs = regs,
 	};
+	struct utrace *utrace;
 	bool skip = false;
 
 	utrace_gate(UTRACE_GATE_ENTRY_SAMPLED, current);
+	utrace = utrace_find(current);
 	if (!utrace)
 		return false;
+	pass.utrace = utrace;
 	/* Gone since the flag was sampled, or the flag is the program's own (H-1). */
 	if (utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);

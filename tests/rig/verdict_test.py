@@ -68,9 +68,15 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(verdicts["GuestSelftest.TakesTheGuestDown"], 1)
         self.assertEqual(verdicts["GuestSelftest.Passes"], 0)
 
-    def test_collecting_succeeds_when_all_is_known_and_only_then(self):
-        self.assertEqual(self.run_selftest("*Fails", "--collect")[0].returncode, 0)
-        self.assertEqual(self.run_selftest("*TakesTheGuestDown", "--collect")[0].returncode, 99)
+    def test_collecting_leaves_the_results_to_each_test(self):
+        run, verdicts = self.run_selftest("*.Passes:*TakesTheGuestDown:Few/*/0", "--collect")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        # The last of the three was never reached.
+        self.assertEqual(verdicts, {"GuestSelftest.Passes": 0, "GuestSelftest.TakesTheGuestDown": 1,
+                                    "--log": 1, "not among them": 1})
+
+    def test_collecting_fails_without_a_plan(self):
+        self.assertEqual(self.run_selftest("No.Such", "--collect")[0].returncode, 1)
 
     def test_filter_that_matches_nothing_fails(self):
         run, _ = self.run_selftest("No.Such")

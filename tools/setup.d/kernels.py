@@ -38,6 +38,7 @@ def set_up(kernel, cache):
     archive = Archive(cache, kernel.suites)
     packages = closure(archive, [f"linux-image-{kernel.flavour}", f"linux-headers-{kernel.flavour}"])
     wanted = "".join(f"{name} {version}\n" for name, version in sorted(packages.items()))
+    wanted += f"boot-modules {' '.join(kernel.boot_modules)}\n"
     record = kernel.dir / "packages"
     if record.exists() and record.read_text() == wanted:
         say(f"kernel {kernel.series}: {kernel.version} is here")

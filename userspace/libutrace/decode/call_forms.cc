@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -249,10 +252,25 @@ void Socket(const CallView& view, CallText* text) {
   std::string type = EnumText(SetId::kSockType, word & kTypeMask);
   if (word & ~kTypeMask) absl::StrAppend(&type, "|", FlagsText(SetId::kSockFlags, word & ~kTypeMask));
   text->args[1].text = type;
-  constexpr uint32_t kInet = 2, kInet6 = 10;
-  if (view.Word(0) == kInet || view.Word(0) == kInet6) {
+  if (view.Word(0) == AF_INET || view.Word(0) == AF_INET6) {
     text->args[2].text = EnumText(SetId::kIpproto, view.Word(2));
   }
+}
+
+// The meaning of an option's number, and of what it is set to, depends on the level.
+void Sockopt(const CallView& view, CallText* text) {
+  const uint32_t level = view.Word(1);
+  if (level == SOL_TCP) {
+    text->args[2].text = EnumText(SetId::kTcp, view.Word(2));
+  } else if (level != SOL_SOCKET) {
+    text->args[2].text = absl::StrCat(view.Word(2));
+  }
+  const Payload* memory = view.Memory(3);
+  if (memory == nullptr || memory->bytes.size() != sizeof(int32_t)) return;
+  const auto value = Load<int32_t>(memory->bytes, 0);
+  const bool is_errno = level == SOL_SOCKET && view.Word(2) == SO_ERROR && value != 0;
+  text->args[3].text =
+      absl::StrCat("[", is_errno ? std::string(ErrnoName(value)) : absl::StrCat(value), "]");
 }
 
 }  // namespace
@@ -283,6 +301,8 @@ void ApplyForm(const CallView& view, CallText* text) {
       return Prctl(view, text);
     case CallForm::kGetdents:
       return Getdents(view, text);
+    case CallForm::kSockopt:
+      return Sockopt(view, text);
     case CallForm::kSocket:
       return Socket(view, text);
   }

@@ -116,6 +116,13 @@ TEST(CallTextTest, FlagsOfAGottenDescriptorStandWithTheResult) {
             "fcntl(3, F_GETFL) = 0x2 (flags O_RDWR)");
 }
 
+TEST(CallTextTest, ASocketOptionIsNamedByItsLevel) {
+  EXPECT_EQ(Line(Call(SYS_setsockopt, {5, 6, 1, kAddress, 4}, 0, {Struct(3, int{1})})),
+            "setsockopt(5, SOL_TCP, TCP_NODELAY, [1], 4) = 0");
+  EXPECT_EQ(Line(Call(SYS_setsockopt, {5, 1, 9, kAddress, 4}, 0, {Struct(3, int{1})})),
+            "setsockopt(5, SOL_SOCKET, SO_KEEPALIVE, [1], 4) = 0");
+}
+
 TEST(CallTextTest, UnknownNumbersShowAllTheirArguments) {
   EXPECT_EQ(Line(Call(500, {1, 0, 0, 0, 0, 0xff}, -ENOSYS)),
             "syscall_0x1f4(0x1, 0, 0, 0, 0, 0xff) = -1 ENOSYS (Function not implemented)");

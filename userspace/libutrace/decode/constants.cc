@@ -152,9 +152,10 @@ std::string SignalSetText(uint64_t set) {
 
 std::string FileModeText(uint32_t mode) {
   const absl::string_view type = EnumName(SetId::kFileType, mode & S_IFMT);
-  const std::string bits = PermissionText(mode & ~static_cast<uint32_t>(S_IFMT));
   if (type.empty()) return PermissionText(mode);
-  return absl::StrCat(type, "|", bits);
+  constexpr uint32_t kRwx = S_IRWXU | S_IRWXG | S_IRWXO;
+  return absl::StrCat(type, mode & S_ISUID ? "|S_ISUID" : "", mode & S_ISGID ? "|S_ISGID" : "",
+                      mode & S_ISVTX ? "|S_ISVTX" : "", "|", PermissionText(mode & kRwx));
 }
 
 std::string PermissionText(uint32_t mode) { return absl::StrFormat("%#03o", mode); }

@@ -45,6 +45,7 @@ TEST(ConstantsTest, CodesAreReadByTheirSignal) {
 
 TEST(ConstantsTest, ModesAreOctal) {
   EXPECT_EQ(FileModeText(0100644), "S_IFREG|0644");
+  EXPECT_EQ(FileModeText(0104755), "S_IFREG|S_ISUID|0755");
   EXPECT_EQ(PermissionText(0), "000");
 }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The module's list, which has an entry for each engine on each thread, seen by engine and by
+// thread.
+#ifndef UTRACE_LIBUTRACE_ENGINE_VIEW_H_
+#define UTRACE_LIBUTRACE_ENGINE_VIEW_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "include/uapi/utrace.h"
+#include "userspace/libutrace/process_info.h"
+
+namespace utrace {
+
+// Asked to be held: asleep there now, or before its next instruction.
+bool IsHeld(const utrace_info& info);
+bool IsAsleep(const utrace_info& info);
+
+struct EngineView {
+  uint64_t id = 0;
+  pid_t owner = 0;
+  std::string owner_comm;
+  bool of_kernel = false;
+  bool trace_only = false;
+  uint32_t events = 0;  // of any of its threads
+  std::vector<utrace_info> threads;
+
+  size_t Held() const;  // asleep where they are held
+  std::vector<pid_t> Processes() const;
+};
+
+// CLOCK_MONOTONIC, by which the module tells since when.
+uint64_t MonotonicNow();
+
+// By id.
+std::vector<EngineView> ViewEngines(absl::Span<const utrace_info> infos);
+
+struct ThreadView {
+  ThreadInfo info;
+  int call = -1;      // that it sleeps in
+  ThreadInfo tracer;  // tid 0: none
+  std::vector<utrace_info> engines;
+};
+
+// Of thread `tid`; `infos` may be of others too.
+ThreadView ViewThread(const ThreadInfo& info, absl::Span<const utrace_info> infos);
+
+// Processes that have programs of our BPF observer loaded. These have no handle of their own: they
+// end with it.
+struct RunningObserver {
+  pid_t owner = 0;
+  std::string owner_comm;
+  int64_t threads = -1;  // observed now; -1: not known
+};
+
+}  // namespace utrace
+
+#endif  // UTRACE_LIBUTRACE_ENGINE_VIEW_H_

@@ -108,6 +108,11 @@ absl::StatusOr<HeldCommand> HeldCommand::Spawn(const std::vector<std::string>& a
 }
 
 absl::Status HeldCommand::Release() {
+  RETURN_IF_ERROR(Start());
+  return Confirm();
+}
+
+absl::Status HeldCommand::Start() {
   const char byte = 0;
   // The child may be gone: a broken pipe must be an error here, not our end.
   struct sigaction ignore {};
@@ -119,6 +124,10 @@ absl::Status HeldCommand::Release() {
   ::sigaction(SIGPIPE, &before, nullptr);
   gate_.Reset();
   if (released != 1) return ErrnoStatus(write_error, absl::StrCat("release ", path_));
+  return absl::OkStatus();
+}
+
+absl::Status HeldCommand::Confirm() {
   int error = 0;
   ssize_t n;
   do {

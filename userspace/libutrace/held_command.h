@@ -38,6 +38,11 @@ class HeldCommand {
   // Returns once the new program runs; or why exec failed, with its errno, and the process is gone.
   absl::Status Release();
 
+  // The two halves of it, for who holds the command at its exec: the end of what Confirm() reads
+  // comes only when the new program is let go, as the kernel defers closing to then.
+  absl::Status Start();
+  absl::Status Confirm();
+
   // Its wait status; a caller's signal does not end the waiting. Only once.
   absl::StatusOr<int> Wait();
 

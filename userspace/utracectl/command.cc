@@ -18,10 +18,8 @@ void PrintLine(absl::string_view text) {
 }
 
 constexpr Command kCommands[] = {
-    kTraceCommand,
-    kRecordCommand,
-    kReportCommand,
-    kDoctorCommand,
+    kTraceCommand,  kRecordCommand, kReportCommand, kStopCommand,   kHoldCommand,
+    kResumeCommand, kPsCommand,     kEngineCommand, kStatusCommand, kDoctorCommand,
 };
 
 }  // namespace

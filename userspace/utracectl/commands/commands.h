@@ -10,6 +10,12 @@ namespace utrace {
 Run DefineTrace(CLI::App& app);
 Run DefineRecord(CLI::App& app);
 Run DefineReport(CLI::App& app);
+Run DefineStop(CLI::App& app);
+Run DefineHold(CLI::App& app);
+Run DefineResume(CLI::App& app);
+Run DefinePs(CLI::App& app);
+Run DefineEngine(CLI::App& app);
+Run DefineStatus(CLI::App& app);
 Run DefineDoctor(CLI::App& app);
 
 inline constexpr Command kTraceCommand = {
@@ -30,6 +36,47 @@ inline constexpr Command kReportCommand = {
     "  utracectl report run.utr\n"
     "  utracectl report -j run.utr | jq 'select(.errno == \"ENOENT\")'",
     false, DefineReport};
+
+inline constexpr Command kStopCommand = {
+    "stop", "hold a process or thread quietly, until Ctrl-C or resume",
+    "  utracectl stop -p 812                       all threads, those being born too\n"
+    "  utracectl stop -p 812/815 --wait 5          one thread; fail if it does not come by\n"
+    "  utracectl stop -p 812 --at syscall:openat   at the entry of its next openat\n"
+    "  utracectl stop -p 812 --background          a holder process keeps it; resume ends it",
+    false, DefineStop};
+
+inline constexpr Command kHoldCommand = {
+    "hold", "hold a program at its exec, before its first instruction",
+    "  utracectl hold -- ./server --port 80        then attach what you like to it\n"
+    "  utracectl hold --background -- ./server     in a holder process; resume starts it\n"
+    "  utracectl hold --tree 812 '*/installer'     what a process and its children execute",
+    true, DefineHold};
+
+inline constexpr Command kResumeCommand = {
+    "resume", "let go of what stop or hold holds",
+    "  utracectl resume 812\n"
+    "  utracectl resume 812/815 --engine 7         if several engines hold it\n"
+    "  utracectl resume 812 --all",
+    false, DefineResume};
+
+inline constexpr Command kPsCommand = {
+    "ps", "show threads: what they do, who holds them and since when, their ptracer",
+    "  utracectl ps                                all threads that have engines\n"
+    "  utracectl ps -p 812\n"
+    "  utracectl ps -j | jq 'select(.engines[].hold)'",
+    false, DefinePs};
+
+inline constexpr Command kEngineCommand = {
+    "engine", "list, show and detach engines, also those of others",
+    "  utracectl engine list\n"
+    "  utracectl engine show 7\n"
+    "  utracectl engine detach 7\n"
+    "  sudo utracectl engine detach --all          the emergency brake",
+    false, DefineEngine};
+
+inline constexpr Command kStatusCommand = {"status",
+                                           "show the module, the kernel and the hooks in use",
+                                           "  utracectl status", false, DefineStatus};
 
 inline constexpr Command kDoctorCommand = {
     "doctor", "say what is missing on this machine and the command that mends it",

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/utracectl/hold_text.h"
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "userspace/libutrace/control_names.h"
+#include "userspace/libutrace/decode/syscall_table.h"
+#include "userspace/libutrace/engine_view.h"
+#include "userspace/libutrace/process_info.h"
+
+namespace utrace {
+
+std::string PlaceText(uint32_t event, int32_t nr, bool compat) {
+  const std::string call = nr < 0 ? "" : SyscallName(compat ? Abi::kI386 : Abi::kX8664, nr);
+  switch (event) {
+    case 0:
+      return "before its next instruction";
+    case UTRACE_EVENT(SYSCALL_ENTRY):
+      return absl::StrCat("at the entry of ", call.empty() ? "a call" : call);
+    case UTRACE_EVENT(SYSCALL_EXIT):
+      return absl::StrCat("at the end of ", call.empty() ? "a call" : call);
+    case UTRACE_EVENT(EXEC):
+      return "at its exec, before the first instruction";
+    default:
+      return absl::StrCat("at ", EventName(event));
+  }
+}
+
+std::string HeldLine(const utrace_notice& notice) {
+  const absl::StatusOr<ThreadInfo> leader = ReadThread(notice.tgid);
+  const std::string who = absl::StrCat(
+      "held: tid ", notice.tid, " of ",
+      leader.ok() ? ProcessName(notice.tgid, leader->comm) : absl::StrCat("process ", notice.tgid));
+  const bool compat = notice.flags & UTRACE_NOTICE_COMPAT;
+  if (notice.type == UTRACE_NOTICE_STOPPED) {
+    const bool inside = notice.flags & UTRACE_NOTICE_IN_SYSCALL && notice.nr >= 0;
+    return absl::StrCat(
+        who, " ",
+        inside ? absl::StrCat("inside ", SyscallName(compat ? Abi::kI386 : Abi::kX8664, notice.nr))
+               : PlaceText(0, -1, compat));
+  }
+  if (notice.event == UTRACE_EVENT(EXEC)) {
+    const std::string program = ExecutableOf(notice.tid);
+    if (!program.empty()) {
+      return absl::StrCat(who, " at its exec of ", program, ", before the first instruction");
+    }
+  }
+  return absl::StrCat(who, " ", PlaceText(notice.event, notice.nr, compat));
+}
+
+std::string OwnerText(const utrace_info& info) {
+  if (info.flags & UTRACE_INFO_KERNEL)
+    return absl::StrCat("engine ", info.engine, " of the kernel");
+  if (info.owner == 0) return absl::StrCat("engine ", info.engine, " of another pid namespace");
+  return absl::StrCat("engine ", info.engine, " of ", ProcessName(info.owner, info.owner_comm));
+}
+
+std::string HoldersOf(const std::vector<utrace_info>& infos, pid_t tid) {
+  std::vector<std::string> holders;
+  for (const utrace_info& info : infos) {
+    if (info.tid == tid && IsHeld(info)) holders.push_back(OwnerText(info));
+  }
+  return absl::StrJoin(holders, " and ");
+}
+
+std::string DoingText(pid_t tid) {
+  const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
+  if (!info.ok()) return "gone";
+  switch (info->state) {
+    case 'R':
+      return "running";
+    case 'S':
+    case 'D': {
+      const int nr = CallInProgress(tid);
+      if (nr >= 0) return absl::StrCat("blocked in ", SyscallName(Abi::kX8664, nr));
+      return "asleep in the kernel";
+    }
+    case 'T':
+      return "stopped by job control";
+    case 't':
+      return "stopped by its ptracer";
+    case 'Z':
+    case 'X':
+      return "ended";
+    default:
+      return "idle";
+  }
+}
+
+}  // namespace utrace

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is held, where and by whom, in words: the same in every command.
+#ifndef UTRACE_UTRACECTL_HOLD_TEXT_H_
+#define UTRACE_UTRACECTL_HOLD_TEXT_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "include/uapi/utrace.h"
+
+namespace utrace {
+
+// "at the entry of openat"; event 0 is an asynchronous stop.
+std::string PlaceText(uint32_t event, int32_t nr, bool compat);
+
+// "held: tid 815 of nginx (812) at the entry of openat".
+std::string HeldLine(const utrace_notice& notice);
+
+// "engine 7 of utracectl-holder (5120)".
+std::string OwnerText(const utrace_info& info);
+
+// Those of `infos` that hold the thread, in words; empty if none does.
+std::string HoldersOf(const std::vector<utrace_info>& infos, pid_t tid);
+
+// "blocked in epoll_wait", "running".
+std::string DoingText(pid_t tid);
+
+}  // namespace utrace
+
+#endif  // UTRACE_UTRACECTL_HOLD_TEXT_H_

@@ -98,6 +98,7 @@ static int chardev_notices(struct utrace_session *session, char __user *buf, u32
 static int chardev_copy_argument(void *dst, size_t size, const void __user *src)
 {
 	u32 usize;
+	int err;
 
 	if (get_user(usize, (const u32 __user *)src))
 		return -EFAULT;
@@ -106,8 +107,9 @@ static int chardev_copy_argument(void *dst, size_t size, const void __user *src)
 		return -EINVAL;
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
-	if (copy_struct_from_user(dst, size, src, usize))
-		return -E2BIG;
+	err = copy_struct_from_user(dst, size, src, usize);
+	if (err)
+		return err;
 	/* It may have changed between the two looks. */
 	*(u32 *)dst = usize;
 	return 0;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may be attached to, and that nobody is missed.
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <set>
+
+#include "gtest/gtest.h"
+#include "tests/integration/device.h"
+#include "tests/integration/harness.h"
+
+namespace utrace::test {
+namespace {
+
+constexpr uid_t kNobody = 65534;
+
+pid_t KernelThread() {
+  // kthreadd's; every kernel has it.
+  return 2;
+}
+
+TEST(Attach, SmokeOneThreadAndDetach) {
+  Tracee tracee({"actor"});
+  Device device = Device::Open();
+  const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(EXIT), 0, 77);
+  ASSERT_GT(engine, 0);
+  ASSERT_EQ(device.List(tracee.pid()).size(), 1u);
+  const utrace_info info = device.List(tracee.pid())[0];
+  EXPECT_EQ(info.engine, static_cast<uint64_t>(engine));
+  EXPECT_EQ(info.owner, getpid());
+  EXPECT_EQ(info.tid, tracee.pid());
+  EXPECT_EQ(info.events, UTRACE_EVENT(EXIT));
+  EXPECT_EQ(info.seq, 0u);
+  EXPECT_EQ(device.Control(engine, 0, UTRACE_DETACH), 0);
+  EXPECT_TRUE(device.List(tracee.pid()).empty());
+  EXPECT_EQ(device.Control(engine, 0, UTRACE_DETACH), -ESRCH);
+  EXPECT_EQ(tracee.Ask("call " + std::to_string(SYS_getpid)), std::to_string(tracee.pid()));
+}
+
+TEST(Attach, RefusesWhatIsNoTarget) {
+  Device device = Device::Open();
+  EXPECT_EQ(device.Attach(getpid(), 0), -EPERM);
+  EXPECT_EQ(device.Attach(getpid(), 0, UTRACE_TARGET_GROUP), -EPERM);
+  EXPECT_EQ(device.Attach(KernelThread(), 0), -EPERM);
+  EXPECT_EQ(device.Attach(0, 0), -ESRCH);
+  EXPECT_EQ(device.Attach(-1, 0), -ESRCH);
+  EXPECT_EQ(device.Attach(0x7fffffff, 0), -ESRCH);
+  EXPECT_EQ(device.Attach(9999, 0, UTRACE_TARGET_PIDFD), -EBADF);
+  EXPECT_TRUE(device.List().empty());
+}
+
+TEST(Attach, RefusesAZombieAndAReapedPid) {
+  Tracee tracee({"actor"});
+  const pid_t pid = tracee.pid();
+  Device device = Device::Open();
+  tracee.Kill(SIGKILL);
+  ASSERT_TRUE(Eventually([&] { return StateOf(pid) == 'Z'; }));
+  EXPECT_EQ(device.Attach(pid, 0), -ESRCH);
+  EXPECT_EQ(device.Attach(pid, 0, UTRACE_TARGET_GROUP), -ESRCH);
+  ASSERT_GE(tracee.Wait(), 0);
+  EXPECT_EQ(device.Attach(pid, 0), -ESRCH);
+  EXPECT_TRUE(device.List().empty());
+}
+
+TEST(Attach, ByPidfdMeansTheProcessAndNotItsNumber) {
+  Tracee tracee({"actor"});
+  Device device = Device::Open();
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, tracee.pid(), 0));
+  ASSERT_GE(pidfd, 0);
+  EXPECT_GT(device.Attach(pidfd, 0, UTRACE_TARGET_PIDFD), 0);
+  EXPECT_EQ(device.List(tracee.pid()).size(), 1u);
+  tracee.Kill(SIGKILL);
+  ASSERT_GE(tracee.Wait(), 0);
+  EXPECT_EQ(device.Attach(pidfd, 0, UTRACE_TARGET_PIDFD), -ESRCH);
+  close(pidfd);
+}
+
+TEST(Attach, AnotherUsersProcessNeedsRights) {
+  Tracee tracee({"actor"});
+  Fork other([&] {
+    if (setresgid(kNobody, kNobody, kNobody) != 0 || setresuid(kNobody, kNobody, kNobody) != 0)
+      return 1;
+    Device device = Device::Open();
+    if (device.fd() < 0) return 2;
+    return device.Attach(tracee.pid(), 0) == -EPERM ? 0 : 3;
+  });
+  EXPECT_EQ(other.Wait(), 0);
+}
+
+TEST(Attach, WholeGroupOf200Threads) {
+  Tracee tracee({"actor"});
+  ASSERT_EQ(tracee.Ask("threads 199"), "199");
+  ASSERT_TRUE(Eventually([&] { return ThreadsOf(tracee.pid()).size() == 200; }));
+  Device device = Device::Open();
+  utrace_attach attach{};
+  attach.target = tracee.pid();
+  attach.flags = UTRACE_TARGET_GROUP;
+  ASSERT_EQ(device.Call(UTRACE_IOC_ATTACH, &attach), 0);
+  EXPECT_EQ(attach.threads, 200u);
+  EXPECT_EQ(device.List(tracee.pid()).size(), 200u);
+  EXPECT_EQ(device.Control(attach.engine, 0, UTRACE_DETACH), 0);
+  EXPECT_TRUE(device.List().empty());
+}
+
+// Threads come and go all the while: in the end every one that lives is in the engine.
+TEST(Attach, MissesNoThreadBeingBorn) {
+  Tracee tracee({"breeder", "4"});
+  Device device = Device::Open();
+  for (int round = 0; round < 20; ++round) {
+    const int64_t engine = device.Attach(tracee.pid(), 0, UTRACE_TARGET_GROUP);
+    ASSERT_GT(engine, 0);
+    EXPECT_TRUE(Eventually(
+        [&] {
+          const std::vector<pid_t> threads = ThreadsOf(tracee.pid());
+          std::set<pid_t> traced;
+          for (const utrace_info& info : device.List(tracee.pid())) traced.insert(info.tid);
+          // Those that were there before we listed and are still there.
+          const std::vector<pid_t> later = ThreadsOf(tracee.pid());
+          return std::all_of(threads.begin(), threads.end(), [&](pid_t tid) {
+            return traced.count(tid) != 0 ||
+                   std::find(later.begin(), later.end(), tid) == later.end();
+          });
+        },
+        1))
+        << "round " << round;
+    ASSERT_EQ(device.Control(engine, 0, UTRACE_DETACH), 0);
+  }
+}
+
+TEST(Attach, NewThreadsAndChildrenJoinBeforeTheyRun) {
+  Tracee tracee({"actor"});
+  Device device = Device::Open();
+  const int64_t engine =
+      device.Attach(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY), UTRACE_TARGET_CHILDREN);
+  ASSERT_GT(engine, 0);
+  ASSERT_EQ(device.SetCalls(engine, {SYS_getppid}), 0);
+  tracee.Tell("fork-call " + std::to_string(SYS_getppid));
+  const utrace_notice attached = device.Next();
+  EXPECT_EQ(attached.type, UTRACE_NOTICE_ATTACHED) << ToString(attached);
+  EXPECT_NE(attached.tid, tracee.pid());
+  EXPECT_EQ(attached.tgid, attached.tid);
+  const utrace_notice held = device.Next();
+  EXPECT_EQ(held.type, UTRACE_NOTICE_HELD) << ToString(held);
+  EXPECT_EQ(held.tid, attached.tid);
+  EXPECT_EQ(held.nr, SYS_getppid);
+  EXPECT_EQ(device.Resume(held), 0);
+  const utrace_notice gone = device.Next();
+  EXPECT_EQ(gone.type, UTRACE_NOTICE_GONE) << ToString(gone);
+  EXPECT_EQ(gone.reason, UTRACE_GONE_DEATH);
+  EXPECT_EQ(gone.result, 7 << 8);
+  EXPECT_EQ(tracee.Hear(), std::to_string(attached.tid));
+
+  tracee.Tell("thread");
+  const utrace_notice thread = device.Next();
+  EXPECT_EQ(thread.type, UTRACE_NOTICE_ATTACHED) << ToString(thread);
+  EXPECT_EQ(thread.tgid, tracee.pid());
+  const utrace_notice call = device.Next();
+  EXPECT_EQ(call.tid, thread.tid);
+  EXPECT_EQ(call.nr, SYS_getppid);
+  EXPECT_EQ(device.Resume(call), 0);
+  EXPECT_EQ(device.Next().type, UTRACE_NOTICE_GONE);
+  EXPECT_EQ(tracee.Hear(), std::to_string(thread.tid));
+}
+
+TEST(Attach, OneUserHasSoManyAttachmentsAndNoMore) {
+  const char* parameter = "/sys/module/utrace/parameters/max_attachments";
+  std::string before;
+  std::ifstream(parameter) >> before;
+  ASSERT_FALSE(before.empty());
+  Tracee tracee({"actor"});
+  ASSERT_EQ(tracee.Ask("threads 9"), "9");
+  ASSERT_TRUE(Eventually([&] { return ThreadsOf(tracee.pid()).size() == 10; }));
+  Device device = Device::Open();
+  std::ofstream(parameter) << 9 << std::endl;
+  EXPECT_EQ(device.Attach(tracee.pid(), 0, UTRACE_TARGET_GROUP), -EDQUOT);
+  EXPECT_TRUE(device.List().empty());
+  std::ofstream(parameter) << 10 << std::endl;
+  EXPECT_GT(device.Attach(tracee.pid(), 0, UTRACE_TARGET_GROUP), 0);
+  std::ofstream(parameter) << before << std::endl;
+}
+
+}  // namespace
+}  // namespace utrace::test

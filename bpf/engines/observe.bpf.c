@@ -340,6 +340,24 @@ int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigacti
 	return 0;
 }
 
+/*
+ * kill(2) of a deadly signal may carry no siginfo at all (7.3 does so): to the kernel that stands
+ * for one by SI_USER of the sender, so it is written out here as it would be for the receiver.
+ * The argument is read as plain memory, since the verifier takes it for a pointer that is never 0.
+ */
+static __always_inline void fill_implied_info(struct utrace_rec_signal *r, void *info_argument)
+{
+	struct kernel_siginfo *implied = (void *)r->info;
+	__u64 info = 0;
+
+	if (bpf_probe_read_kernel(&info, sizeof(info), info_argument) || info)
+		return;
+	r->flags &= ~UTRACE_SIGNAL_F_NO_INFO;
+	implied->si_signo = r->signo;
+	implied->_sifields._kill._pid = r->sender_tgid;
+	implied->_sifields._kill._uid = (__u32)bpf_get_current_uid_gid();
+}
+
 /* CHLD, CONT, WINCH and URG are ignored by default; STOP, TSTP, TTIN and TTOU stop. */
 #define HARMLESS_BY_DEFAULT \
 	(1UL << 16 | 1UL << 17 | 1UL << 27 | 1UL << 22 | 1UL << 18 | 1UL << 19 | 1UL << 20 | \
@@ -380,6 +398,8 @@ int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task
 	sender = bpf_get_current_task_btf();
 	r->sender_tgid = tgid_of(sender);
 	r->sender_tid = pid_of(sender);
+	if (r->flags & UTRACE_SIGNAL_F_NO_INFO)
+		fill_implied_info(r, &ctx[1]);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
 }

@@ -207,7 +207,7 @@ static bool utrace_owner_may_keep(const struct utrace_link *link)
 		return false;
 	if (utrace_yama_scope() >= 3)
 		return false;
-	if (file_ns_capable(link->owner->file, current->mm->user_ns, CAP_SYS_PTRACE))
+	if (file_ns_capable(link->owner->file, utrace_image_user_ns(), CAP_SYS_PTRACE))
 		return true;
 	return same_ids && utrace_yama_scope() < 2 && !utrace_exec_secure(current) &&
 	       utrace_task_dumpable(current) && link->label == utrace_task_label(current);

@@ -4,6 +4,9 @@
 #include <linux/mm_types.h>
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
+#if __has_include(<linux/sched/exec_state.h>)
+#include <linux/sched/exec_state.h>
+#endif
 #include <linux/security.h>
 
 #include "rights.h"
@@ -32,6 +35,16 @@ bool utrace_task_dumpable(struct task_struct *task)
 	return get_dumpable(task->mm) == SUID_DUMP_USER;
 #else
 	return k_task_exec_state_get_dumpable(task) == TASK_DUMPABLE_OWNER;
+#endif
+}
+
+struct user_namespace *utrace_image_user_ns(void)
+{
+#ifdef SUID_DUMP_USER
+	return current->mm->user_ns;
+#else
+	/* Only its own exec replaces it. */
+	return rcu_dereference_protected(current->exec_state, true)->user_ns;
 #endif
 }
 

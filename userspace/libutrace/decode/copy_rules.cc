@@ -59,6 +59,8 @@ CopyRuleTable CopyRulesFor(Abi abi) {
   for (int nr = 0; nr < count; ++nr) {
     const SyscallInfo* info = FindSyscall(abi, nr);
     if (info == nullptr) continue;
+    // What the call does not take is not recorded.
+    table[static_cast<size_t>(nr)].args = static_cast<uint8_t>(info->arg_count + 1);
     int used = 0;
     for (int i = 0; i < info->arg_count && used < UTRACE_COPY_RULES; ++i) {
       const utrace_copy_rule rule = RuleFor(info->args[i], i);

@@ -36,8 +36,8 @@ def link_tree(source, target):
 
 
 def sections(module):
-    done = subprocess.run(["readelf", "--sections", "--wide", str(module)], stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout
+    argv = ["readelf", "--sections", "--wide", str(module)]
+    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def build(kernel, options):
@@ -53,14 +53,16 @@ def build(kernel, options):
     text = done.stdout.decode(errors="replace").replace(str(tree / options.source.name), str(options.source))
     if done.returncode:
         sys.stderr.write(text)
-        sys.exit(f"building {options.name}.ko for {kernel.version}: make ended with status {done.returncode} (output above)")
+        sys.exit(f"building {options.name}.ko for {kernel.version}: make ended with status {done.returncode} "
+                 "(output above)")
     for line in text.splitlines():
         if "warning:" in line:
             print(line, file=sys.stderr)
     built = tree / options.source.name / f"{options.name}.ko"
     if " .BTF " not in sections(built):
         sys.exit(f"{options.name}.ko for {kernel.version} has no BTF, so its BPF side would silently do nothing: see "
-                 f"whether {headers}/vmlinux and pahole are there ('tools/setup packages kernel:{kernel.series}'); make said:\n{text}")
+                 f"whether {headers}/vmlinux and pahole are there ('tools/setup packages kernel:{kernel.series}'); "
+                 f"make said:\n{text}")
     # The guest reads it at each boot: the debug sections are ten times the rest.
     stripped = options.output.with_suffix(".new")
     subprocess.run(["strip", "--strip-debug", "-o", str(stripped), str(built)], check=True)

@@ -23,7 +23,8 @@ def main():
             if label == "smoke" and "Smoke" not in name:
                 continue
             test = f"{label}/{series}/{name}"
-            lines.append(f'add_test([==[{test}]==] [==[{verdict}]==] [==[{results}/{label}-{series}.json]==] [==[{name}]==])')
+            file = f"{results}/{label}-{series}.json"
+            lines.append(f'add_test([==[{test}]==] [==[{verdict}]==] [==[{file}]==] [==[{name}]==])')
             lines.append(f'set_tests_properties([==[{test}]==] PROPERTIES LABELS {label} FIXTURES_REQUIRED '
                          f'boot-{label}-{series} SKIP_RETURN_CODE 77)')
     pathlib.Path(output).write_text("\n".join(lines) + "\n")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each way a test in the guest can end, for the rig's own tests: never part of the tests that must pass.
+// Each way a test in the guest can end, for the rig's own tests: never part of the tests that must
+// pass.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -53,8 +53,9 @@ TEST(GuestSmoke, OwnModuleIsLoadedWithItsBtf) {
 }
 
 TEST(Guest, HasTheFileSystemsThatTracersUse) {
-  for (const char* path : {"/sys/kernel/debug/sched", "/sys/kernel/tracing/events", "/sys/fs/cgroup/cgroup.procs",
-                           "/sys/kernel/btf/vmlinux", "/dev/null", "/dev/pts/ptmx", "/proc/self/fd"}) {
+  for (const char* path :
+       {"/sys/kernel/debug/sched", "/sys/kernel/tracing/events", "/sys/fs/cgroup/cgroup.procs",
+        "/sys/kernel/btf/vmlinux", "/dev/null", "/dev/pts/ptmx", "/proc/self/fd"}) {
     EXPECT_TRUE(Exists(path)) << path;
   }
 }

@@ -80,13 +80,15 @@ class TrafficTest(unittest.TestCase):
                     line.append(os.readlink(path))
                 elif stat.S_ISREG(info.st_mode):
                     with open(path, "rb") as file:
-                        line += [info.st_nlink, info.st_size, int(info.st_mtime), hashlib.file_digest(file, "sha256").hexdigest()]
+                        line += [info.st_nlink, info.st_size, int(info.st_mtime),
+                                 hashlib.file_digest(file, "sha256").hexdigest()]
                 lines.append(" ".join(map(str, line)))
         return "\n".join(sorted(lines)) + "\n"
 
     def test_left_over_daemon_does_not_keep_the_run_open(self):
         begin = time.monotonic()
-        run = vm_run("--timeout", "100", "--", "sh", "-c", "(while :; do echo noise; sleep 0.1; done) & echo done; exit 3")
+        script = "(while :; do echo noise; sleep 0.1; done) & echo done; exit 3"
+        run = vm_run("--timeout", "100", "--", "sh", "-c", script)
         self.assertEqual(run.returncode, 3, run.stderr)
         self.assertIn(b"done\n", run.stdout)
         self.assertLess(time.monotonic() - begin, 90)

@@ -30,16 +30,17 @@ class VerdictTest(unittest.TestCase):
             for done in document["results"] if document else []:
                 verdicts[done["name"]] = subprocess.run(
                     [VERDICT, results, done["name"]], stdout=subprocess.PIPE, env={**without_ci(), **more}).returncode
-            verdicts["--log"] = subprocess.run([VERDICT, results, "--log"], stderr=subprocess.PIPE).returncode
-            verdicts["not among them"] = subprocess.run([VERDICT, results, "No.Such"], stderr=subprocess.PIPE).returncode
+            for key, name in (("--log", "--log"), ("not among them", "No.Such")):
+                verdicts[key] = subprocess.run([VERDICT, results, name], stderr=subprocess.PIPE).returncode
         return run, verdicts
 
     def test_each_result_is_told(self):
         run, verdicts = self.run_selftest("-*Warns:*TakesTheGuestDown")
         self.assertEqual(run.returncode, 1, run.stderr)
         self.assertEqual(verdicts, {
-            "GuestSelftest.Passes": 0, "GuestSelftest.Fails": 1, "GuestSelftest.IsSkipped": 77, "GuestSelftest.IsKilled": 1,
-            "GuestSelftest.Hangs": 1, "Few/GuestSelftestOf.Passes/0": 0, "Few/GuestSelftestOf.Passes/1": 0,
+            "GuestSelftest.Passes": 0, "GuestSelftest.Fails": 1, "GuestSelftest.IsSkipped": 77,
+            "GuestSelftest.IsKilled": 1, "GuestSelftest.Hangs": 1,
+            "Few/GuestSelftestOf.Passes/0": 0, "Few/GuestSelftestOf.Passes/1": 0,
             "--log": 0, "not among them": 1})
         text = run.stdout.decode()
         self.assertRegex(text, r"fail .*GuestSelftest.Hangs  did not end within 5 s")

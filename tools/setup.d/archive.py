@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private view of the Debian archive: apt with lists and caches of its own, so that suites the system
-does not use can be asked without the system being touched. Signatures are checked by apt against Debian's keyring, every
-package file against the SHA256 of the signed index."""
+"""A private view of the Debian archive: apt with lists and caches of its own, so that suites the system does not use
+can be asked without the system being touched. Signatures are checked by apt against Debian's keyring, every package
+file against the SHA256 of the signed index."""
 
 import hashlib
 import pathlib

@@ -9,7 +9,7 @@ from archive import Archive
 from host import need_disk, replace_tree, run, say
 from packages import install
 
-# bookworm's own libbpf lacks struct_ops links and its QEMU 7.2 corrupts 6.12 guests: docs/decisions has the measurements.
+# bookworm's own libbpf lacks struct_ops links, and its QEMU 7.2 corrupts more than half of the 6.12 guests.
 SUITE = {"bookworm": "bookworm-backports", "trixie": "trixie"}
 PREFIXES = {
     "deps": ["libbpf1", "libbpf-dev", "bpftool", "linux-bpf-dev"],

@@ -62,7 +62,7 @@ def set_up(kernel, cache):
 
 def lay_out_image(kernel, new, root):
     """vmlinuz, config, the modules the initramfs loads, and a disk with all of the modules."""
-    # Up to 6.12 the image lies in /boot and the modules in /lib/modules or, merged, below /usr; from 7.x on all of it does.
+    # Up to 6.12 the image lies in /boot and the modules in /lib/modules or, merged, below /usr; in 7.3 all of it does.
     modules = next(path for path in (root / "usr" / "lib" / "modules", root / "lib" / "modules") if path.exists())
     images = [*(root / "boot").glob("vmlinuz-*"), *modules.glob("*/vmlinuz")]
     if len(images) != 1:
@@ -94,7 +94,7 @@ def make_modules_image(tree, image):
 
 
 def collect_boot_modules(kernel, tree, into):
-    """Copies what the initramfs must load, uncompressed and numbered in the order of loading; built-in ones have no file."""
+    """Copies what the initramfs must load, uncompressed and numbered in the order of loading, less what is built in."""
     files, builtin = {}, set()
     for line in (tree / "modules.dep").read_text().splitlines():
         path, _, needs = line.partition(":")
@@ -107,8 +107,8 @@ def collect_boot_modules(kernel, tree, into):
         if name in builtin or name in order:
             return
         if name not in files:
-            raise SetupError(f"kernel {kernel.series} has no module {name}, which vm/kernels/{kernel.series}.conf lists: "
-                             "correct boot-modules there")
+            raise SetupError(f"kernel {kernel.series} has no module {name}: correct boot-modules in "
+                             f"vm/kernels/{kernel.series}.conf")
         for need in files[name][1]:
             visit(need)
         order.append(name)
@@ -154,7 +154,8 @@ def write_btf_vmlinux(bzimage, target):
     payload = data[setup_bytes + offset:setup_bytes + offset + length]
     if not payload.startswith(LZ4_LEGACY_MAGIC):
         raise SetupError(f"{bzimage} is not packed with lz4: tools/setup.d/kernels.py must learn how it is")
-    with tempfile.NamedTemporaryFile(dir=target.parent) as packed, tempfile.NamedTemporaryFile(dir=target.parent) as whole:
+    folder = target.parent
+    with tempfile.NamedTemporaryFile(dir=folder) as packed, tempfile.NamedTemporaryFile(dir=folder) as whole:
         # The kernel's build appends the unpacked size, which lz4 would take for a broken block.
         packed.write(payload[:-4])
         packed.flush()

@@ -33,8 +33,8 @@ def steps_of(options):
 def main():
     parser = argparse.ArgumentParser(
         prog="./check",
-        description="Sets up and builds everything, then: lint, unit tests, the tests of the VM rig, all behaviour tests on "
-                    "6.12, and the smoke tests on 6.1 and 7.3. With CI=true a skipped test fails the check.")
+        description="Sets up and builds everything, then: lint, unit tests, the tests of the VM rig, all behaviour "
+                    "tests on 6.12, and the smoke tests on 6.1 and 7.3. With CI=true a skipped test fails the check.")
     parser.add_argument("--full", action="store_true",
                         help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, too")
     options = parser.parse_args()
@@ -60,7 +60,8 @@ def main():
 def report(steps, seconds):
     print()
     for step in steps:
-        print(f"  {step.name:10} {step.result or 'not run':8} {clock(step.seconds):>6}  {step.notes[0] if step.notes else ''}".rstrip())
+        first = step.notes[0] if step.notes else ""
+        print(f"  {step.name:10} {step.result or 'not run':8} {clock(step.seconds):>6}  {first}".rstrip())
         for note in step.notes[1:]:
             print(f"  {'':10} {note}")
     passed = all(step.result == "passed" for step in steps)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps run one after the other, each with its log, its time and its result; progress on a terminal, plain lines elsewhere."""
+"""Steps run one after the other, each with its log, its time and its result. Progress on a terminal, plain lines
+elsewhere."""
 
 import dataclasses
 import os
@@ -117,15 +118,24 @@ def count_tests(step):
     except (OSError, xml.etree.ElementTree.ParseError):
         step.notes.append("ctest told no results")
         return False
-    skipped = [case for case in cases if case.find("skipped") is not None or case.get("status") in ("notrun", "disabled")]
+    skipped = [case for case in cases
+               if case.find("skipped") is not None or case.get("status") in ("notrun", "disabled")]
     failed = [case for case in cases if case.get("status") == "fail"]
-    step.notes.append(f"{len(cases) - len(skipped) - len(failed)} tests passed, {len(failed)} failed, {len(skipped)} skipped")
+    passed = len(cases) - len(skipped) - len(failed)
+    step.notes.append(f"{passed} tests passed, {len(failed)} failed, {len(skipped)} skipped")
     step.notes += [f"failed: {case.get('name')}" for case in failed]
     for case in skipped:
-        output = (case.findtext("system-out") or "").strip().splitlines()
-        reason = next((line for line in output if "reason" in line.lower() or "need" in line.lower()), output[-1] if output else "")
-        step.notes.append(f"skipped: {case.get('name')}{': ' + reason.strip() if reason else ''}")
+        step.notes.append(f"skipped: {case.get('name')}{why_skipped(case)}")
     return not (skipped and in_ci())
+
+
+def why_skipped(case):
+    """What the test said of it: GoogleTest prints the reason under the line that ends in 'Skipped'."""
+    output = (case.findtext("system-out") or "").strip().splitlines()
+    for index, line in enumerate(output[:-1]):
+        if line.endswith(": Skipped"):
+            return ": " + output[index + 1].strip()
+    return ": " + output[-1].strip() if output else ""
 
 
 def show_failure(step):

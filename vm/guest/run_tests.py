@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the GoogleTest programs of /payload/tests in the guest, each test as a process of its own, and tells the result of
-each on the verdict's descriptor. run_tests.py FILTER SECONDS-PER-TEST"""
+"""Runs the GoogleTest programs of /payload/tests in the guest, each test as a process of its own, and tells the
+result of each on the verdict's descriptor. run_tests.py FILTER SECONDS-PER-TEST"""
 
 import json
 import os

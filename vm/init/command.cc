@@ -38,7 +38,8 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   environ = const_cast<char**>(environment.data());
   execvp(arguments[0], arguments.data());
   const int error = errno;
-  const std::string text = "vm: cannot run " + job.arguments[0] + ": " + std::strerror(error) + "\n";
+  const std::string text =
+      "vm: cannot run " + job.arguments[0] + ": " + std::strerror(error) + "\n";
   WriteAll(STDERR_FILENO, text.data(), text.size());
   _exit(error == ENOENT ? 127 : 126);
 }

@@ -6,8 +6,9 @@
 
 namespace utrace::vm {
 
-// Runs the job's command with its output going to the port byte for byte, reaping everybody's orphans meanwhile.
-// Returns when the command itself ends, whoever may still hold its pipe: its status as a shell gives it.
+// Runs the job's command with its output going to the port byte for byte, reaping everybody's
+// orphans meanwhile. Returns when the command itself ends, whoever may still hold its pipe: its
+// status as a shell gives it.
 int RunCommand(const Job& job, int out_port, int verdict_port);
 
 // The same for a shell on a pseudo terminal whose other side is the two ports.

@@ -91,7 +91,8 @@ std::string ReadFile(const std::string& path) {
   std::string text;
   char buffer[4096];
   ssize_t size;
-  while ((size = read(fd, buffer, sizeof(buffer))) > 0) text.append(buffer, static_cast<size_t>(size));
+  while ((size = read(fd, buffer, sizeof(buffer))) > 0)
+    text.append(buffer, static_cast<size_t>(size));
   if (size < 0) FailErrno("read " + path);
   close(fd);
   return text;

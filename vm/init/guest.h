@@ -8,7 +8,8 @@
 
 namespace utrace::vm {
 
-// Tells the host why this guest cannot do its job, and powers off. PID 1 has nobody to return an error to.
+// Tells the host why this guest cannot do its job, and powers off. PID 1 has nobody to return an
+// error to.
 [[noreturn]] void Fail(const std::string& what);
 // The same, with errno's text appended.
 [[noreturn]] void FailErrno(const std::string& what);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What vm/run wants of this boot: the file /job of the initramfs, NUL-terminated "key=value" records.
+// What vm/run wants of this boot: the file /job of the initramfs, NUL-terminated "key=value"
+// records.
 #ifndef UTRACE_VM_INIT_JOB_H_
 #define UTRACE_VM_INIT_JOB_H_
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PID 1 of the guest: from the initramfs to the root disk, then one job, its verdict, and power-off.
+// PID 1 of the guest: from the initramfs to the root disk, then one job, its verdict, and
+// power-off.
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -92,8 +93,7 @@ int Main() {
   // From here on vm/run never boots anew: what happens now may be our doing.
   Tell(std::string("guest-begin ") + names.release);
   LoadOwnModule(job);
-  const int status =
-      job.shell ? RunShell(job, OpenPort("in"), out) : RunCommand(job, out, verdict);
+  const int status = job.shell ? RunShell(job, OpenPort("in"), out) : RunCommand(job, out, verdict);
   Tell("guest-end " + std::to_string(status));
   PowerOff();
 }

@@ -15,7 +15,7 @@ from kernel import cache_dir
 from machine import Machine
 from session import Watch
 
-# A boot that never came up is the emulator's or the host's accident (docs/testing.md has the rate).
+# A boot that never came up is the emulator's or the host's accident; one that had begun is never repeated.
 BOOTS = 3
 KEPT_RUNS = 20
 GUEST_PATH = "/payload/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -157,6 +157,7 @@ class GuestRun:
             # The line that says what happened, not the scissors above it.
             number, line = next((hit for hit in hits if "[ cut here ]" not in hit[1]), hits[0])
             more = f" and {len(hits) - 1} more" if len(hits) > 1 else ""
-            ending = f"kernel splat: {log_path.name}:{number}: {line}{more}" + (f"; besides, {ending}" if ending else "")
+            besides = f"; besides, {ending}" if ending else ""
+            ending = f"kernel splat: {log_path.name}:{number}: {line}{more}{besides}"
             status = SPLAT
         return Outcome(status, ending, hits, self.dir)

@@ -54,6 +54,7 @@ ZONES = [
     ('userspace/libutrace/*', 'libutrace'),
     ('userspace/symbols/*', 'symbols'),
     ('userspace/testing/*', 'testing'),
+    ('userspace/utracectl/testing/*', 'testing'),
     ('userspace/utracectl/commands/*', 'commands'),
     ('userspace/utracectl/output/*', 'output'),
     ('userspace/utracectl/*', 'utracectl'),

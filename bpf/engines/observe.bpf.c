@@ -22,9 +22,9 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SIGKILL_BIT	(1UL << (9 - 1))
-#define SIGSYS		31
-#define NO_CALL		(-1)
+#define SIGKILL_BIT (1UL << (9 - 1))
+#define SIGSYS	    31
+#define NO_CALL	    (-1)
 
 /* Rare records share the slow way out: built in scratch, copied at its real size. */
 static __always_inline void write_out(void *record, struct utrace_rec_head *head, __u32 len)
@@ -79,7 +79,7 @@ static __always_inline void fill_call(struct utrace_rec_syscall *r, const struct
 	r->ret = ret;
 }
 
-#define CALL_BYTES(count)	(offsetof(struct utrace_rec_syscall, args) + (count) * sizeof(__u64))
+#define CALL_BYTES(count) (offsetof(struct utrace_rec_syscall, args) + (count) * sizeof(__u64))
 
 /* A record of a call with its first `count` arguments, which must be a constant. */
 static __always_inline void write_call(struct task_struct *task, struct observe_thread *thread,
@@ -384,7 +384,8 @@ int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task
 		return 0;
 	sighand = task->sighand;
 	if (bpf_probe_read_kernel(&handler, sizeof(handler),
-				  &sighand->action[signo - 1].sa.sa_handler) || handler)
+				  &sighand->action[signo - 1].sa.sa_handler) ||
+	    handler)
 		return 0;
 	if (signo < 32 && (HARMLESS_BY_DEFAULT & (1UL << (signo - 1))))
 		return 0;

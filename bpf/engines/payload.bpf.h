@@ -9,12 +9,12 @@ const volatile struct utrace_copy_rules rules_32[UTRACE_SYSCALLS];
 const volatile __u32 path_limit = UTRACE_PAYLOAD_MAX;
 const volatile __u32 data_limit = 32;
 
-#define SCRATCH_BYTES	16384
+#define SCRATCH_BYTES 16384
 /*
  * A payload that starts below SCRATCH_BYTES, what the verifier believes one more string could
  * need, the two bytes that tell "exactly full" from "more", and the zeros after it.
  */
-#define SCRATCH_ROOM	(sizeof(struct utrace_rec_payload) + 2 * UTRACE_PAYLOAD_MAX + 16)
+#define SCRATCH_ROOM (sizeof(struct utrace_rec_payload) + 2 * UTRACE_PAYLOAD_MAX + 16)
 
 struct scratch {
 	union {
@@ -117,7 +117,7 @@ struct strings_copy {
 	struct scratch *scratch;
 	__u64 vector;
 	__u32 pointer_bytes;
-	__u32 start;	/* of the bytes, after the payload's head */
+	__u32 start; /* of the bytes, after the payload's head */
 	__u32 len;
 	__u16 flags;
 };
@@ -225,8 +225,8 @@ static __always_inline __u32 copy_argv(struct scratch *scratch, __u32 off, struc
 {
 	unsigned long start = mm->arg_start;
 
-	return copy_bytes(scratch, off, 1, UTRACE_COPY_STRINGS, (void *)start,
-			  mm->arg_end - start, UTRACE_PAYLOAD_MAX);
+	return copy_bytes(scratch, off, 1, UTRACE_COPY_STRINGS, (void *)start, mm->arg_end - start,
+			  UTRACE_PAYLOAD_MAX);
 }
 
 #endif /* _UTRACE_PAYLOAD_BPF_H */

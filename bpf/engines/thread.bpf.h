@@ -4,9 +4,9 @@
 #define _UTRACE_THREAD_BPF_H
 
 /* uapi's macros are not in BTF, so vmlinux.h lacks them. */
-#define TS_COMPAT		0x0002
-#define __X32_SYSCALL_BIT	0x40000000
-#define PF_EXITING		0x00000004
+#define TS_COMPAT	  0x0002
+#define __X32_SYSCALL_BIT 0x40000000
+#define PF_EXITING	  0x00000004
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -96,8 +96,7 @@ static __always_inline void fill_head(struct utrace_rec_head *head, struct task_
 
 static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
 					       struct task_struct *task,
-					       struct observe_thread *thread, __u8 type,
-					       __u16 body)
+					       struct observe_thread *thread, __u8 type, __u16 body)
 {
 	head->len = body;
 	head->type = type;
@@ -113,8 +112,7 @@ static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
 
 static __always_inline void count_out(struct observe_thread *thread)
 {
-	if (__sync_val_compare_and_swap(&thread->state, OBSERVE_LIVE, OBSERVE_DEAD) ==
-	    OBSERVE_LIVE)
+	if (__sync_val_compare_and_swap(&thread->state, OBSERVE_LIVE, OBSERVE_DEAD) == OBSERVE_LIVE)
 		__sync_fetch_and_add(&live_threads, -1);
 }
 

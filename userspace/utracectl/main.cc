@@ -88,8 +88,8 @@ int RunCommand(const Command& command, Args args) {
     std::cout << app.help();
     return kExitOk;
   } catch (const CLI::ParseError& error) {
-    return UsageError(
-        absl::StrCat(command.name, ": ", error.what(), "; see utracectl ", command.name, " --help"));
+    return UsageError(absl::StrCat(command.name, ": ", error.what(), "; see utracectl ",
+                                   command.name, " --help"));
   }
   return run(program);
 }

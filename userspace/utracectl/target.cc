@@ -111,8 +111,8 @@ std::optional<Target> Target::Prepare(const TargetOptions& options, const Progra
       if (!found.ok()) return fail(found.status(), own_failure);
       user = *std::move(found);
     } else if (const char* invoker = getenv("SUDO_USER"); invoker != nullptr && geteuid() == 0) {
-      PrintNote(absl::StrCat("note: ", program[0], " runs as root; -u ", invoker,
-                             " runs it as you"));
+      PrintNote(
+          absl::StrCat("note: ", program[0], " runs as root; -u ", invoker, " runs it as you"));
     }
     absl::StatusOr<HeldCommand> held = HeldCommand::Spawn(program, user);
     if (!held.ok()) return fail(held.status(), ExecFailureStatus(held.status()));

@@ -200,7 +200,8 @@ TEST_F(UtracectlTest, ARecordingReportsWhatATraceShows) {
   EXPECT_EQ(out_, ReadAll("/etc/hostname"));
   ASSERT_EQ(Run({"report", File("rec")}), 0);
   EXPECT_THAT(out_, HasSubstr("openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY) = 3"));
-  EXPECT_THAT(out_, HasSubstr("exit_group(5)                           = ?\n+++ exited with 5 +++"));
+  EXPECT_THAT(out_,
+              HasSubstr("exit_group(5)                           = ?\n+++ exited with 5 +++"));
   const std::string whole = ReadAll(File("rec"));
   std::ofstream(File("cut")) << whole.substr(0, whole.size() - 5);
   EXPECT_EQ(Run({"report", File("cut")}), 1);

@@ -38,8 +38,9 @@ void Fcntl(const CallView& view, CallText* text) {
     case F_GETFD:
       KeepArgs(text, 2);
       if (done && *view.ret != 0) {
-        text->result = absl::StrFormat("%#x (flags %s)", *view.ret,
-                                       FlagsText(SetId::kFdFlags, static_cast<uint64_t>(*view.ret)));
+        text->result =
+            absl::StrFormat("%#x (flags %s)", *view.ret,
+                            FlagsText(SetId::kFdFlags, static_cast<uint64_t>(*view.ret)));
       }
       break;
     case F_GETFL:
@@ -84,8 +85,8 @@ void Fcntl(const CallView& view, CallText* text) {
 }
 
 std::string IoctlName(uint64_t request) {
-  for (const SetId set : {SetId::kIoctl, SetId::kIoctlFs, SetId::kIoctlNet, SetId::kIoctlTty,
-                          SetId::kIoctlMisc}) {
+  for (const SetId set :
+       {SetId::kIoctl, SetId::kIoctlFs, SetId::kIoctlNet, SetId::kIoctlTty, SetId::kIoctlMisc}) {
     const absl::string_view name = EnumName(set, request);
     if (!name.empty()) return std::string(name);
   }
@@ -99,8 +100,9 @@ void Ioctl(const CallView& view, CallText* text) {
   const Payload* memory = view.Memory(2);
   if (memory != nullptr && (name == "TIOCGWINSZ" || name == "TIOCSWINSZ")) {
     arg = StructText(StructId::kWinsize, memory->bytes);
-  } else if (memory != nullptr && (name == "FIONREAD" || name == "TIOCGPGRP" || name == "TIOCSPGRP" ||
-                                   name == "TIOCGPTN" || name == "TIOCSPTLCK" || name == "FIONBIO")) {
+  } else if (memory != nullptr &&
+             (name == "FIONREAD" || name == "TIOCGPGRP" || name == "TIOCSPGRP" ||
+              name == "TIOCGPTN" || name == "TIOCSPTLCK" || name == "FIONBIO")) {
     arg = StructText(StructId::kInt32, memory->bytes);
   } else if (!name.starts_with("TCGETS") && !name.starts_with("TCSETS")) {
     arg = AddressText(view.Arg(2));
@@ -129,7 +131,8 @@ void Clone(const CallView& view, CallText* text) {
   args.push_back({0, "flags", flags, "flags=" + CloneFlags(flags)});
   const auto add = [&](uint64_t needed, const char* name, size_t index) {
     if ((flags & needed) == 0) return;
-    args.push_back({index, name, view.Arg(index), absl::StrCat(name, "=", AddressText(view.Arg(index)))});
+    args.push_back(
+        {index, name, view.Arg(index), absl::StrCat(name, "=", AddressText(view.Arg(index)))});
   };
   add(CLONE_PARENT_SETTID | CLONE_PIDFD, "parent_tid", 2);
   add(CLONE_SETTLS, "tls", 4);
@@ -196,8 +199,9 @@ void Poll(const CallView& view, CallText* text) {
   for (size_t at = 0; at + sizeof(pollfd) <= memory->bytes.size(); at += sizeof(pollfd)) {
     const auto entry = Load<pollfd>(memory->bytes, at);
     if (entry.revents == 0) continue;
-    absl::StrAppend(&ready, ready.empty() ? "" : ", ", "{fd=", entry.fd, ", revents=",
-                    FlagsText(SetId::kPoll, static_cast<uint16_t>(entry.revents)), "}");
+    absl::StrAppend(&ready, ready.empty() ? "" : ", ", "{fd=", entry.fd,
+                    ", revents=", FlagsText(SetId::kPoll, static_cast<uint16_t>(entry.revents)),
+                    "}");
   }
   absl::StrAppend(&text->result, " ([", ready, "])");
 }
@@ -250,7 +254,8 @@ void Socket(const CallView& view, CallText* text) {
   constexpr uint32_t kTypeMask = 0xf;  // the kernel's SOCK_TYPE_MASK
   const uint32_t word = view.Word(1);
   std::string type = EnumText(SetId::kSockType, word & kTypeMask);
-  if (word & ~kTypeMask) absl::StrAppend(&type, "|", FlagsText(SetId::kSockFlags, word & ~kTypeMask));
+  if (word & ~kTypeMask)
+    absl::StrAppend(&type, "|", FlagsText(SetId::kSockFlags, word & ~kTypeMask));
   text->args[1].text = type;
   if (view.Word(0) == AF_INET || view.Word(0) == AF_INET6) {
     text->args[2].text = EnumText(SetId::kIpproto, view.Word(2));

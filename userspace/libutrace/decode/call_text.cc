@@ -185,9 +185,7 @@ std::string CallView::Text(size_t index, const ArgInfo& arg) const {
   return text.empty() ? AddressText(raw) : text;
 }
 
-int CallError(int64_t ret) {
-  return ret < 0 && ret >= -kLargestErrno ? static_cast<int>(-ret) : 0;
-}
+int CallError(int64_t ret) { return ret < 0 && ret >= -kLargestErrno ? static_cast<int>(-ret) : 0; }
 
 CallText DescribeCall(const SyscallEvent& call, const DecodeOptions& options) {
   const std::optional<int64_t> ret =

@@ -4,7 +4,6 @@
 #define UTRACE_LIBUTRACE_DECODE_CALL_TEXT_H_
 
 #include <string>
-
 #include <vector>
 
 #include "userspace/libutrace/decode/syscall_table.h"

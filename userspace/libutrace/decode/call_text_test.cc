@@ -57,10 +57,11 @@ TEST(CallTextTest, NamesTheErrorOfAFailedOpenAndLeavesOutTheUnusedMode) {
 }
 
 TEST(CallTextTest, ShowsTheModeOfAFileToBeCreated) {
-  EXPECT_EQ(Line(Call(SYS_openat, {static_cast<uint64_t>(AT_FDCWD), kAddress,
-                                   O_WRONLY | O_CREAT | O_TRUNC, 0644},
-                      3, {String(1, "out")})),
-            "openat(AT_FDCWD, \"out\", O_WRONLY|O_CREAT|O_TRUNC, 0644) = 3");
+  EXPECT_EQ(
+      Line(Call(SYS_openat,
+                {static_cast<uint64_t>(AT_FDCWD), kAddress, O_WRONLY | O_CREAT | O_TRUNC, 0644}, 3,
+                {String(1, "out")})),
+      "openat(AT_FDCWD, \"out\", O_WRONLY|O_CREAT|O_TRUNC, 0644) = 3");
 }
 
 TEST(CallTextTest, CutsBuffersButNotPaths) {
@@ -85,8 +86,9 @@ TEST(CallTextTest, AResultThatIsAnAddressReadsAsOne) {
 }
 
 TEST(CallTextTest, RestartCodesAreNoResultOfTheProgram) {
-  EXPECT_EQ(Line(Call(SYS_wait4, {~uint64_t{0}, kAddress, 0, 0}, -512)),
-            "wait4(-1, 0x7ffc12345678, 0, NULL) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
+  EXPECT_EQ(
+      Line(Call(SYS_wait4, {~uint64_t{0}, kAddress, 0, 0}, -512)),
+      "wait4(-1, 0x7ffc12345678, 0, NULL) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
 }
 
 TEST(CallTextTest, ACallItsThreadDiedInHasNoResult) {
@@ -125,7 +127,8 @@ TEST(CallTextTest, ASocketOptionIsNamedByItsLevel) {
 
 TEST(CallTextTest, UnknownNumbersShowAllTheirArguments) {
   EXPECT_EQ(Line(Call(500, {1, 0, 0, 0, 0, 0xff}, -ENOSYS)),
-            "syscall_0x1f4(0x1, 0, 0, 0, 0, 0xff) = -1 ENOSYS (Function not implemented)");
+            "syscall_0x1f4(0x1, 0, 0, 0, 0, 0xff) = -1 ENOSYS (Function not "
+            "implemented)");
 }
 
 TEST(CallTextTest, APendingReadIsKnownUpToItsBuffer) {

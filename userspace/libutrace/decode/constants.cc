@@ -33,7 +33,8 @@ const tables::ErrnoInfo* FindErrno(int error) {
 // (O_SYNC has O_DSYNC's bit).
 bool IsCovered(absl::Span<const tables::NamedValue> values, uint64_t bits, uint64_t word) {
   for (const tables::NamedValue& other : values) {
-    if (other.value != bits && (other.value & bits) == bits && (word & other.value) == other.value) {
+    if (other.value != bits && (other.value & bits) == bits &&
+        (word & other.value) == other.value) {
       return true;
     }
   }
@@ -99,7 +100,8 @@ std::string SignalName(int signo) {
   if (signo > kFirstRealTime && signo <= kLastSignal) {
     return absl::StrCat("SIGRT_", signo - kFirstRealTime);
   }
-  const absl::string_view name = signo > 0 ? EnumName(SetId::kSignalName, signo) : absl::string_view();
+  const absl::string_view name =
+      signo > 0 ? EnumName(SetId::kSignalName, signo) : absl::string_view();
   return name.empty() ? absl::StrCat(signo) : std::string(name);
 }
 

@@ -46,8 +46,7 @@ std::string Quote(absl::string_view bytes, bool more) {
     } else if (c >= ' ' && c <= '~') {
       out.push_back(c);
     } else {
-      const bool digit_follows =
-          i + 1 < bytes.size() && bytes[i + 1] >= '0' && bytes[i + 1] <= '9';
+      const bool digit_follows = i + 1 < bytes.size() && bytes[i + 1] >= '0' && bytes[i + 1] <= '9';
       AppendOctal(&out, static_cast<unsigned char>(c), digit_follows);
     }
   }

@@ -38,8 +38,8 @@ std::string StatText(absl::string_view bytes) {
   if (type == S_IFCHR || type == S_IFBLK) {
     // The kernel's encoding of device numbers: 12 bits of major between two parts of minor.
     const uint64_t dev = s.st_rdev;
-    absl::StrAppend(&out, "st_rdev=",
-                    DeviceText(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00)));
+    absl::StrAppend(&out,
+                    "st_rdev=", DeviceText(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00)));
   } else {
     absl::StrAppend(&out, "st_size=", s.st_size);
   }
@@ -93,11 +93,12 @@ std::string CloneArgsText(absl::string_view bytes) {
   const uint64_t flags = field(0);
   std::string out = absl::StrCat("{flags=", FlagsText(SetId::kClone, flags));
   if (flags & CLONE_PIDFD) absl::StrAppend(&out, ", pidfd=", AddressText(field(1)));
-  if (flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)) absl::StrAppend(&out, ", child_tid=", AddressText(field(2)));
+  if (flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID))
+    absl::StrAppend(&out, ", child_tid=", AddressText(field(2)));
   if (flags & CLONE_PARENT_SETTID) absl::StrAppend(&out, ", parent_tid=", AddressText(field(3)));
   absl::StrAppend(&out, ", exit_signal=", SignalName(static_cast<int>(field(4))),
-                  ", stack=", AddressText(field(5)), ", stack_size=",
-                  field(6) ? absl::StrFormat("%#x", field(6)) : "0");
+                  ", stack=", AddressText(field(5)),
+                  ", stack_size=", field(6) ? absl::StrFormat("%#x", field(6)) : "0");
   if (flags & CLONE_SETTLS) absl::StrAppend(&out, ", tls=", AddressText(field(7)));
   return out + "}";
 }
@@ -143,10 +144,9 @@ std::string FlockText(absl::string_view bytes) {
 
 std::string StackText(absl::string_view bytes) {
   const auto flags = Load<uint32_t>(bytes, 8);
-  return absl::StrFormat("{ss_sp=%s, ss_flags=%s, ss_size=%d}",
-                         AddressText(Load<uint64_t>(bytes, 0)),
-                         flags ? EnumText(SetId::kSigstack, flags) : "0",
-                         Load<uint64_t>(bytes, 16));
+  return absl::StrFormat(
+      "{ss_sp=%s, ss_flags=%s, ss_size=%d}", AddressText(Load<uint64_t>(bytes, 0)),
+      flags ? EnumText(SetId::kSigstack, flags) : "0", Load<uint64_t>(bytes, 16));
 }
 
 std::string EpollText(absl::string_view bytes) {
@@ -163,7 +163,8 @@ std::string AddressText(uint64_t address) {
 
 std::string WaitStatusText(uint32_t status) {
   const int s = static_cast<int>(status);
-  if (WIFEXITED(s)) return absl::StrFormat("{WIFEXITED(s) && WEXITSTATUS(s) == %d}", WEXITSTATUS(s));
+  if (WIFEXITED(s))
+    return absl::StrFormat("{WIFEXITED(s) && WEXITSTATUS(s) == %d}", WEXITSTATUS(s));
   if (WIFSTOPPED(s)) {
     return absl::StrFormat("{WIFSTOPPED(s) && WSTOPSIG(s) == %s}", SignalName(WSTOPSIG(s)));
   }
@@ -199,14 +200,14 @@ std::string StructText(StructId id, absl::string_view bytes) {
     case StructId::kTimespecPair:
       return absl::StrCat("[", TimespecText(bytes, 0), ", ", TimespecText(bytes, 16), "]");
     case StructId::kItimerspec:
-      return absl::StrCat("{it_interval=", TimespecText(bytes, 0), ", it_value=",
-                          TimespecText(bytes, 16), "}");
+      return absl::StrCat("{it_interval=", TimespecText(bytes, 0),
+                          ", it_value=", TimespecText(bytes, 16), "}");
     case StructId::kItimerval:
-      return absl::StrCat("{it_interval=", TimevalText(bytes, 0), ", it_value=",
-                          TimevalText(bytes, 16), "}");
+      return absl::StrCat("{it_interval=", TimevalText(bytes, 0),
+                          ", it_value=", TimevalText(bytes, 16), "}");
     case StructId::kRlimit:
-      return absl::StrCat("{rlim_cur=", LimitText(Load<uint64_t>(bytes, 0)), ", rlim_max=",
-                          LimitText(Load<uint64_t>(bytes, 8)), "}");
+      return absl::StrCat("{rlim_cur=", LimitText(Load<uint64_t>(bytes, 0)),
+                          ", rlim_max=", LimitText(Load<uint64_t>(bytes, 8)), "}");
     case StructId::kRusage:
       return RusageText(bytes);
     case StructId::kUtsname:

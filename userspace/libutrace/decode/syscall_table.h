@@ -26,8 +26,8 @@ enum class ArgKind : uint8_t {
   kAddr,
   kFd,
   kDirfd,
-  kMode,    // permission bits
-  kDev,     // device number
+  kMode,  // permission bits
+  kDev,   // device number
   kSignal,
   kOctal,
   kOffset,  // hexadecimal, zero included

@@ -90,9 +90,9 @@ int Doctor() {
                               CheckModule()};
   for (const Finding& finding : findings) {
     const bool missing = finding.state == Finding::State::kMissing;
-    std::cout << (missing                                    ? "MISSING  "
+    std::cout << (missing                                  ? "MISSING  "
                   : finding.state == Finding::State::kNote ? "note     "
-                                                             : "ok       ")
+                                                           : "ok       ")
               << finding.what << "\n";
     if (!finding.remedy.empty()) std::cout << "         mend it: " << finding.remedy << "\n";
     if (missing) good = false;

@@ -59,8 +59,8 @@ int Record(const RecordOptions& options, const ProgramArgs& program) {
   const absl::StatusOr<uint64_t> lost = observer.Dropped();
   if (status.ok()) status = lost.ok() ? (*writer)->Finish(*lost) : lost.status();
   if (!status.ok()) PrintError(status);
-  PrintNote(absl::StrCat(TotalsText((*writer)->Records(), lost.value_or(0)), ", in ",
-                         options.output));
+  PrintNote(
+      absl::StrCat(TotalsText((*writer)->Records(), lost.value_or(0)), ", in ", options.output));
   exit_status = target->Finish();
   if (!status.ok()) return kExitFailure;
   return options.fail_on_loss && *lost > 0 ? kExitLoss : exit_status;

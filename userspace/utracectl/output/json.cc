@@ -80,11 +80,11 @@ struct BodyWriter {
     json.StartObject();
     String("name", arg.name);
     const ArgInfo* described = info == nullptr ? nullptr : &info->args[arg.index];
-    const bool is_fd = described != nullptr && (described->kind == ArgKind::kFd ||
-                                                described->kind == ArgKind::kDirfd);
+    const bool is_fd = described != nullptr &&
+                       (described->kind == ArgKind::kFd || described->kind == ArgKind::kDirfd);
     if (described != nullptr && (described->is_signed || is_fd)) {
       Signed("value", is_fd || described->width == 32 ? static_cast<int32_t>(arg.value)
-                                             : static_cast<int64_t>(arg.value));
+                                                      : static_cast<int64_t>(arg.value));
     } else if (described != nullptr && described->width == 32) {
       Number("value", static_cast<uint32_t>(arg.value));
     } else {

@@ -76,7 +76,8 @@ TEST(TextWriterTest, LinesSayWhoseTheyAreWhileThereIsMoreThanOneThread) {
   EXPECT_THAT(TextOf(writer, Of(Close())), HasSubstr("close(9)"));
   EXPECT_EQ(TextOf(writer, Of(ForkEvent{101, 101, false, true})), "");
   EXPECT_THAT(TextOf(writer, Of(Close())), HasSubstr("[pid   100] close(9)"));
-  EXPECT_EQ(TextOf(writer, Of(ExitEvent{3 << 8, true}, 101)), "[pid   101] +++ exited with 3 +++\n");
+  EXPECT_EQ(TextOf(writer, Of(ExitEvent{3 << 8, true}, 101)),
+            "[pid   101] +++ exited with 3 +++\n");
   EXPECT_EQ(TextOf(writer, Of(ExitEvent{SIGSEGV | 0x80, true})),
             "+++ killed by SIGSEGV (core dumped) +++\n");
 }

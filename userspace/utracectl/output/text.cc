@@ -31,12 +31,12 @@ void AppendResult(absl::string_view result, std::string* line) {
 
 std::string SignalInfoText(const SignalEvent& signal) {
   if (signal.no_info) return absl::StrCat("{si_signo=", SignalName(signal.signo), "}");
-  std::string out = absl::StrCat("{si_signo=", SignalName(signal.signo), ", si_code=",
-                                 SignalCodeText(signal.signo, signal.code));
+  std::string out = absl::StrCat("{si_signo=", SignalName(signal.signo),
+                                 ", si_code=", SignalCodeText(signal.signo, signal.code));
   const bool from_kernel = signal.code > 0;
   if (from_kernel && signal.signo == SIGCHLD) {
-    const std::string status = signal.code == CLD_EXITED ? absl::StrCat(signal.status)
-                                                         : SignalName(signal.status);
+    const std::string status =
+        signal.code == CLD_EXITED ? absl::StrCat(signal.status) : SignalName(signal.status);
     absl::StrAppend(&out, ", si_pid=", signal.pid, ", si_uid=", signal.uid, ", si_status=", status,
                     ", si_utime=", signal.utime, ", si_stime=", signal.stime);
   } else if (from_kernel && IsFaultSignal(signal.signo)) {
@@ -128,7 +128,8 @@ void TextWriter::Body(const SignalEvent& signal, std::string* line) {
 }
 
 void TextWriter::Body(const LostEvent& lost, std::string* line) {
-  absl::StrAppend(line, "+++ ", lost.count, lost.count == 1 ? " event" : " events", " lost here +++");
+  absl::StrAppend(line, "+++ ", lost.count, lost.count == 1 ? " event" : " events",
+                  " lost here +++");
 }
 
 void TextWriter::Body(const StopEvent& stop, std::string* line) {

@@ -16,6 +16,12 @@
  */
 #define UTRACE_HOLD_STATE (TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_TRACED)
 
+/* Ours stays as long as we run: only our own exec or exit replaces it. */
+static spinlock_t *own_siglock(void)
+{
+	return &rcu_dereference_protected(current->sighand, true)->siglock;
+}
+
 bool utrace_task_stopped(const struct utrace *utrace)
 {
 	return READ_ONCE(utrace->task->__state) & (__TASK_STOPPED | __TASK_TRACED);
@@ -29,17 +35,17 @@ static bool hold_forbidden(void)
 {
 	const struct signal_struct *signal = current->signal;
 
-	lockdep_assert_held(&current->sighand->siglock);
+	lockdep_assert_held(own_siglock());
 	return __fatal_signal_pending(current) || (signal->flags & SIGNAL_GROUP_EXIT) ||
 	       (signal->group_exec_task && signal->group_exec_task != current);
 }
 
 /* A held thread counts in a group stop, its parent sees what it would have seen without us. */
-static void join_group_stop(void) __releases(&current->sighand->siglock)
+static void join_group_stop(void) __releases(siglock)
 {
 	bool notify = k_task_participate_group_stop(current);
 
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(own_siglock());
 	if (!notify)
 		return;
 	read_lock(k_tasklist_lock);
@@ -73,9 +79,9 @@ static void announce_stops(struct list_head *list)
  */
 static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify)
 {
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(own_siglock());
 	if (hold_forbidden()) {
-		spin_unlock_irq(&current->sighand->siglock);
+		spin_unlock_irq(own_siglock());
 		return false;
 	}
 	if (current->jobctl & JOBCTL_STOP_PENDING) {
@@ -94,7 +100,7 @@ static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify
 	spin_lock(&utrace->lock);
 	if (!utrace_wants_hold(utrace)) {
 		spin_unlock(&utrace->lock);
-		spin_unlock_irq(&current->sighand->siglock);
+		spin_unlock_irq(own_siglock());
 		return false;
 	}
 	announce_stops(&utrace->attached);
@@ -102,7 +108,7 @@ static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify
 	utrace->asleep = true;
 	set_special_state(UTRACE_HOLD_STATE);
 	spin_unlock(&utrace->lock);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(own_siglock());
 
 	/* css_set_lock inside: a spinlock, right in any task state. */
 	k_cgroup_enter_frozen();
@@ -120,7 +126,7 @@ static void finish_hold(bool had_signal, bool had_notify)
 {
 	struct signal_struct *signal = current->signal;
 
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(own_siglock());
 	if (!(current->flags & PF_EXITING) && !__fatal_signal_pending(current) &&
 	    ((signal->flags & SIGNAL_STOP_STOPPED) || signal->group_stop_count)) {
 		/*
@@ -140,7 +146,7 @@ static void finish_hold(bool had_signal, bool had_notify)
 		set_thread_flag(TIF_SIGPENDING);
 	if (had_notify)
 		set_thread_flag(TIF_NOTIFY_SIGNAL);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(own_siglock());
 }
 
 void utrace_hold(struct utrace *utrace, u32 event)

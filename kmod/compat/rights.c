@@ -4,7 +4,8 @@
 #include <linux/mm_types.h>
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
-#if __has_include(<linux/sched/exec_state.h>)
+/* Where dumpable is the thread's, and no flag of its address space. */
+#ifndef SUID_DUMP_USER
 #include <linux/sched/exec_state.h>
 #endif
 #include <linux/security.h>

@@ -139,7 +139,8 @@ class GuestRun:
                        + (f"; QEMU says: {qemu}" if qemu else ""), logs=self.dir)
 
     def judge_(self, watch, log_path):
-        hits = splats.find(log_path.read_text(errors="replace"))
+        log = log_path.read_text(errors="replace")
+        hits = splats.find(log)
         ending = ""
         status = watch.status
         if watch.left:
@@ -148,7 +149,9 @@ class GuestRun:
             ending = f"nothing ended it within {self.wishes.timeout:g} s: the guest hangs, or needs a larger --timeout"
             status = HANG
         elif watch.failure is not None:
-            ending = f"the guest could not start the run: {watch.failure}"
+            # A module that refuses to load says why in the kernel's log only.
+            said = [line for line in log.splitlines() if "] utrace: " in line][-4:]
+            ending = "\n".join([f"the guest could not start the run: {watch.failure}", *said])
             status = NOT_RUN
         elif watch.status is None:
             ending = "the guest ended without telling how the run ended (no trailer)"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Gates: see gates.h.  A test writes to and polls debugfs utrace/gates:
+ * Gates: see gates.h.  A test writes one command at a time to debugfs utrace/gates:
  *
- * *       arm TID POINT [COUNT]   the next COUNT (1) passes of the thread there wait *    open
- * TID POINT          let go who waits there, and take the gate away *        clear
- * the same for all
+ * - "arm TID POINT [COUNT]": the next COUNT (1) passes of the thread there wait;
+ * - "open TID POINT": let go who waits there, and take the gate away;
+ * - "clear": the same for all.
  *
  * Reading gives a line "TID POINT STATE" for each gate: "armed", "parked" while somebody waits,
  * "passed" once somebody went through a gate that nobody waits at (asleep).
@@ -36,6 +36,7 @@ struct gate {
 
 static const char *const point_names[UTRACE_GATE_POINTS] = {
 	[UTRACE_GATE_ENTRY_SAMPLED] = "entry-sampled",
+	[UTRACE_GATE_EXIT_SAMPLED] = "exit-sampled",
 	[UTRACE_GATE_CB_IN] = "cb-in",
 	[UTRACE_GATE_CB_OUT] = "cb-out",
 	[UTRACE_GATE_APPLIED] = "applied",

@@ -10,6 +10,7 @@
 
 enum utrace_gate_point {
 	UTRACE_GATE_ENTRY_SAMPLED, /* the hook is entered, nothing is decided */
+	UTRACE_GATE_EXIT_SAMPLED,  /* the same at the end of a call */
 	UTRACE_GATE_CB_IN,	   /* before a callback */
 	UTRACE_GATE_CB_OUT,	   /* after it, its answer not applied */
 	UTRACE_GATE_APPLIED,
@@ -17,8 +18,8 @@ enum utrace_gate_point {
 	UTRACE_GATE_ASLEEP,    /* the state is set: seen, never waited at */
 	UTRACE_GATE_QUEUED,
 	UTRACE_GATE_NOTE_TAKEN,
-	UTRACE_GATE_DEATH_IN,
-	UTRACE_GATE_DEATH_OUT,
+	UTRACE_GATE_DEATH_IN,  /* a zombie, the report not begun */
+	UTRACE_GATE_DEATH_OUT, /* everybody told, the report not over */
 	UTRACE_GATE_REAP_IN,
 	UTRACE_GATE_CLONE_IN,
 	UTRACE_GATE_EXEC_IN,

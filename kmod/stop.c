@@ -107,6 +107,7 @@ static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify
 	announce_stops(&utrace->attaching);
 	utrace->asleep = true;
 	set_special_state(UTRACE_HOLD_STATE);
+	utrace_gate(UTRACE_GATE_ASLEEP, current);
 	spin_unlock(&utrace->lock);
 	spin_unlock_irq(own_siglock());
 

@@ -151,6 +151,7 @@ void utrace_report_death(void)
 
 	if (!utrace)
 		return;
+	utrace_gate(UTRACE_GATE_DEATH_IN, current);
 	spin_lock_irq(&utrace->lock);
 	/* Attached to a zombie: only REAP follows. */
 	if (utrace->dead) {
@@ -161,7 +162,6 @@ void utrace_report_death(void)
 	utrace->dying = true;
 	spin_unlock_irq(&utrace->lock);
 
-	utrace_gate(UTRACE_GATE_DEATH_IN, current);
 	trace_utrace_death(current, current->exit_code);
 	utrace_run_pass(&pass);
 	utrace_gate(UTRACE_GATE_DEATH_OUT, current);

@@ -56,16 +56,18 @@ bool utrace_report_syscall_entry(struct pt_regs *regs)
 
 void utrace_report_syscall_exit(struct pt_regs *regs)
 {
-	struct utrace *utrace = utrace_find(current);
 	struct utrace_pass pass = {
-		.utrace = utrace,
 		.event = UTRACE_EVENT(SYSCALL_EXIT),
 		.may_stop = true,
 		.regs = regs,
 	};
+	struct utrace *utrace;
 
+	utrace_gate(UTRACE_GATE_EXIT_SAMPLED, current);
+	utrace = utrace_find(current);
 	if (!utrace)
 		return;
+	pass.utrace = utrace;
 	if (utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, pass.event);

@@ -3,11 +3,12 @@
 
 set(UTRACE_MODULE_BUILDER "${PROJECT_SOURCE_DIR}/vm/build_module.py")
 
-# kernel_module(NAME name SOURCE_DIR dir KERNELS series... [DEFAULT series...])
+# kernel_module(NAME name SOURCE_DIR dir KERNELS series... [DEFAULT series...] [USES_UTRACE])
 # Makes <build>/kmod/<series>/<name>.ko by the target <name>-<series> (for utrace itself: kmod-<series>), and the same with
-# gates in kmod/<series>-gates/. Only the DEFAULT kernels, and no gate build, belong to `all`.
+# gates in kmod/<series>-gates/. Only the DEFAULT kernels, and no gate build, belong to `all`. With USES_UTRACE it is built
+# against what utrace's own module exports.
 function(kernel_module)
-  cmake_parse_arguments(arg "" "NAME;SOURCE_DIR" "KERNELS;DEFAULT" ${ARGN})
+  cmake_parse_arguments(arg "USES_UTRACE" "NAME;SOURCE_DIR" "KERNELS;DEFAULT" ${ARGN})
   get_filename_component(source "${arg_SOURCE_DIR}" ABSOLUTE)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS
     "${source}/*.c" "${source}/*.h" "${source}/*.S" "${source}/Kbuild" "${source}/*/Kbuild" "${source}/Makefile"
@@ -17,13 +18,23 @@ function(kernel_module)
     set(prefix "kmod")
   endif()
   foreach(series IN LISTS arg_KERNELS)
-    set(all)
-    if(series IN_LIST arg_DEFAULT)
-      set(all ALL)
-    endif()
-    kernel_module_variant("${arg_NAME}" "${source}" "${series}" "" "${prefix}" "${sources}" "${all}")
-    kernel_module_variant("${arg_NAME}" "${source}" "${series}" "-gates" "${prefix}" "${sources}" ""
-      UTRACE_GATES=1 KCFLAGS=-DUTRACE_GATES)
+    foreach(variant "" "-gates")
+      set(all)
+      if(series IN_LIST arg_DEFAULT AND NOT variant)
+        set(all ALL)
+      endif()
+      set(needs ${sources})
+      set(options)
+      if(variant)
+        list(APPEND options UTRACE_GATES=1 KCFLAGS=-DUTRACE_GATES)
+      endif()
+      if(arg_USES_UTRACE)
+        set(utrace "${CMAKE_BINARY_DIR}/kmod/${series}${variant}")
+        list(APPEND needs "${utrace}/utrace.ko")
+        list(APPEND options "KBUILD_EXTRA_SYMBOLS=${utrace}/utrace.tree/kmod/Module.symvers")
+      endif()
+      kernel_module_variant("${arg_NAME}" "${source}" "${series}" "${variant}" "${prefix}" "${needs}" "${all}" ${options})
+    endforeach()
   endforeach()
 endfunction()
 

@@ -12,16 +12,24 @@ function(vm_payload)
   endif()
 endfunction()
 
-# vm_test_binary(target): a GoogleTest program that `vm/run --tests` runs in the guest; each of its tests becomes a
-# CTest test of its own, under the label vm.
+# vm_test_binary(target [GATES]): a GoogleTest program that `vm/run --tests` runs in the guest; each of its tests becomes a
+# CTest test of its own, under the label vm. With GATES it needs the module that is built with gates: the guest of
+# `vm/run --gates` has these tests and no others, and their label is seed.
 function(vm_test_binary target)
-  vm_payload(PATH "tests/${target}" FILE "$<TARGET_FILE:${target}>" TARGET "${target}")
-  set_property(GLOBAL APPEND PROPERTY UTRACE_VM_TEST_TARGETS "${target}")
+  cmake_parse_arguments(arg "GATES" "" "" ${ARGN})
+  set(kind VM)
+  set(sets)
+  if(arg_GATES)
+    set(kind GATE)
+    set(sets gates)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY "UTRACE_${kind}_TEST_TARGETS" "${target}")
+  set_property(GLOBAL APPEND PROPERTY "UTRACE_${kind}_TEST_FILES" "$<TARGET_FILE:${target}>=tests/${target}")
   set(results "${CMAKE_BINARY_DIR}/vm-results")
   set(script "${results}/${target}.ctest.cmake")
   add_custom_command(TARGET "${target}" POST_BUILD
     COMMAND "${PROJECT_SOURCE_DIR}/vm/discover_tests.py"
-            "$<TARGET_FILE:${target}>" "${script}" "${PROJECT_SOURCE_DIR}/vm/verdict" "${results}"
+            "$<TARGET_FILE:${target}>" "${script}" "${PROJECT_SOURCE_DIR}/vm/verdict" "${results}" ${sets}
     BYPRODUCTS "${script}" VERBATIM)
   # What tests there are is known when the program is built, not when it is configured.
   file(WRITE "${results}/${target}.include.cmake"
@@ -40,10 +48,18 @@ function(vm_finish_payload)
   get_property(targets GLOBAL PROPERTY UTRACE_PAYLOAD_TARGETS)
   foreach(series IN LISTS UTRACE_SERIES)
     foreach(variant "" "-gates")
-      set(staged ${files})
-      set(needs ${targets} utrace_vm_init)
+      set(kind VM)
+      set(modules kmod utrace_splat)
+      if(variant)
+        set(kind GATE)
+        list(APPEND modules utrace_seed)
+      endif()
+      get_property(tests GLOBAL PROPERTY "UTRACE_${kind}_TEST_FILES")
+      get_property(test_targets GLOBAL PROPERTY "UTRACE_${kind}_TEST_TARGETS")
+      set(staged ${files} ${tests})
+      set(needs ${targets} ${test_targets} utrace_vm_init)
       # Part of the payload as soon as there is one; the guest does without it before.
-      foreach(module kmod utrace_splat)
+      foreach(module IN LISTS modules)
         if(TARGET "${module}-${series}${variant}")
           get_property(file TARGET "${module}-${series}${variant}" PROPERTY UTRACE_MODULE)
           get_filename_component(name "${file}" NAME)
@@ -68,6 +84,7 @@ function(vm_finish_tests)
     return()
   endif()
   vm_boot_fixture(vm 6.12 "*")
+  vm_boot_fixture(seed 6.12 "*" --gates)
   foreach(series 6.1 7.3)
     vm_boot_fixture(smoke "${series}" "*Smoke*")
     vm_boot_fixture(full "${series}" "*")
@@ -81,7 +98,7 @@ function(vm_boot_fixture label series filter)
   get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)
   set(file "${CMAKE_BINARY_DIR}/vm-results/${label}-${series}.json")
   add_test(NAME "${label}/${series}/boot" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}"
-    --kernel "${series}" --tests "${filter}" --collect --results "${file}")
+    --kernel "${series}" --tests "${filter}" --collect --results "${file}" ${ARGN})
   set_tests_properties("${label}/${series}/boot" PROPERTIES
     LABELS "${label}" FIXTURES_SETUP "boot-${label}-${series}" RUN_SERIAL ON TIMEOUT 3600)
   add_test(NAME "${label}/${series}/kernel-log" COMMAND "${PROJECT_SOURCE_DIR}/vm/verdict" "${file}" --log)

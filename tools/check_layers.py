@@ -59,6 +59,7 @@ ZONES = [
     ('userspace/utracectl/output/*', 'output'),
     ('userspace/utracectl/*', 'utracectl'),
     ('tests/*action_test.cc', 'action-test'),
+    ('tests/integration/kmod/*', 'sample'),
     ('tests/*', 'tests'),
     ('bench/*', 'bench'),
     ('vm/*', 'vm'),

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# The races, each as one literal interleaving: on the module built with gates, by vm/run --gates --tests.
+kernel_module(NAME utrace_seed SOURCE_DIR kmod KERNELS ${UTRACE_SERIES} USES_UTRACE)
+
+tracee(puppet)
+
+function(seed_test name)
+  add_executable(${name} ${name}.cc)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${integration_tests}")
+  target_link_libraries(${name} PRIVATE seed_harness utrace_warnings)
+  vm_test_binary(${name} GATES)
+endfunction()
+
+add_library(seed_harness STATIC seed.cc)
+target_link_libraries(seed_harness PUBLIC integration_harness PRIVATE utrace_warnings)
+
+seed_test(seed_resume_test)
+seed_test(seed_pass_test)
+seed_test(seed_death_test)

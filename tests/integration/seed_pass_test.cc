@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// SEED-12, SEED-16 to SEED-20, SEED-22 and H-1: who hears of what, however the moment is chosen.
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "tests/integration/device.h"
+#include "tests/integration/seed.h"
+
+namespace utrace::test {
+namespace {
+
+using Calls = std::vector<std::string>;
+
+class SeedPass : public SeedTest {
+ protected:
+  void Attach(Seed& engine, uint32_t events) {
+    ASSERT_EQ(engine.Attach(puppet_.pid()), 0);
+    ASSERT_EQ(engine.SetEvents(events), 0);
+  }
+  void MakeCall(long nr = SYS_getppid) {
+    puppet_.Call(nr);
+    EXPECT_TRUE(puppet_.GetsDone());
+  }
+  void Parked(const std::string& point) { ASSERT_TRUE(gates_.Parked(point)) << point; }
+  // Of this engine, how often @what.
+  static long Heard(const Seed& engine, const std::string& what) {
+    long count = 0;
+    for (const SeedLine& line : SeedLog()) count += line.id == engine.id() && line.what == what;
+    return count;
+  }
+
+  Puppet puppet_;
+  // 1 and 2, by which the log calls them.
+  Seed a_;
+  Seed b_;
+  Gates gates_{puppet_.pid()};
+};
+
+TEST_F(SeedPass, Seed12TheLastAttachedIsClosestToTheProgram) {
+  Attach(a_, kEntry | kExit);
+  Attach(b_, kEntry | kExit);
+  b_.ChangeCall(SYS_getpid);
+  a_.ChangeResult(4711);
+  MakeCall(SYS_getppid);
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry", "1 entry", "1 exit", "2 exit"}));
+  const std::vector<SeedLine> log = SeedLog();
+  ASSERT_EQ(log.size(), 4u);
+  EXPECT_EQ(log[0].nr, SYS_getppid) << "the program's view";
+  EXPECT_EQ(log[1].nr, SYS_getpid) << "what the later engine made of it";
+  EXPECT_EQ(log[2].value, puppet_.pid()) << "the kernel's answer to the changed call";
+  EXPECT_EQ(log[3].value, 4711) << "what the earlier engine made of that";
+  EXPECT_EQ(puppet_.result(), 4711);
+}
+
+// A thread at the note: its work is taken, nothing is decided.
+class SeedNote : public SeedPass {
+ protected:
+  void ParkWithNote() {
+    ASSERT_EQ(a_.Attach(puppet_.pid()), 0);
+    gates_.Arm("note-taken");
+    ASSERT_EQ(a_.Control(UTRACE_INTERRUPT), 0);
+    Parked("note-taken");
+  }
+  void ExpectStops(Seed& engine) {
+    EXPECT_EQ(engine.Stop(), -EINPROGRESS);
+    EXPECT_TRUE(Eventually([&] { return engine.asleep(); }));
+    EXPECT_EQ(engine.Resume(engine.stopped()), 0);
+    EXPECT_TRUE(puppet_.Runs());
+  }
+};
+
+TEST_F(SeedNote, Seed16AFirstAttachTakesNoNote) {
+  ParkWithNote();
+  EXPECT_EQ(a_.Control(UTRACE_DETACH), 0);
+  ASSERT_EQ(b_.Attach(puppet_.pid()), 0);
+  gates_.Open("note-taken");
+  EXPECT_TRUE(puppet_.Runs());
+  ExpectStops(b_);
+}
+
+TEST_F(SeedNote, Seed16AStopBesideANoteThatWasTakenIsAnswered) {
+  ParkWithNote();
+  ASSERT_EQ(b_.Attach(puppet_.pid()), 0);
+  EXPECT_EQ(b_.Stop(), -EINPROGRESS);
+  gates_.Open("note-taken");
+  EXPECT_TRUE(Eventually([&] { return b_.asleep(); }));
+  EXPECT_EQ(b_.Resume(b_.stopped()), 0);
+  EXPECT_TRUE(puppet_.Runs());
+  ExpectStops(b_);
+}
+
+// Asked for when the pass that could have answered it is over.
+TEST_F(SeedNote, Seed16AReportAskedForAfterThePassComes) {
+  ParkWithNote();
+  gates_.Arm("applied");
+  gates_.Open("note-taken");
+  Parked("applied");
+  ASSERT_EQ(b_.Attach(puppet_.pid()), 0);
+  ASSERT_EQ(b_.SetEvents(UTRACE_EVENT(QUIESCE)), 0);
+  EXPECT_EQ(b_.Control(UTRACE_REPORT), 0);
+  EXPECT_EQ(Heard(b_, "quiesce"), 0);
+  gates_.Open("applied");
+  EXPECT_TRUE(Eventually([&] { return Heard(b_, "quiesce") == 1; }));
+}
+
+// Controllers that come and go and stop the thread, while another has it come by all the time.
+TEST_F(SeedPass, Seed17NoStopIsLostBesideComingsBy) {
+  constexpr int kRounds = 300;
+  ASSERT_EQ(a_.Attach(puppet_.pid()), 0);
+  std::atomic<bool> stop = false;
+  std::thread kicks([&] {
+    while (!stop) a_.Control(UTRACE_INTERRUPT);
+  });
+  int answered = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    Seed engine;
+    if (engine.Attach(puppet_.pid()) != 0) break;
+    const int ret = engine.Stop();
+    if (ret != 0 && ret != -EINPROGRESS) break;
+    if (!Eventually([&] { return engine.asleep(); })) break;
+    if (engine.Resume(engine.stopped()) != 0) break;
+    ++answered;
+  }
+  stop = true;
+  kicks.join();
+  EXPECT_EQ(answered, kRounds);
+  EXPECT_TRUE(puppet_.Runs());
+}
+
+TEST_F(SeedPass, Seed18WhoComesDuringAPassHearsNothingOfIt) {
+  Attach(a_, kExit);
+  gates_.Arm("cb-in");
+  puppet_.Call(SYS_getppid);
+  Parked("cb-in");
+  Attach(b_, kExit);
+  gates_.Open("cb-in");
+  ASSERT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"1 exit"}));
+  MakeCall();
+  EXPECT_EQ(SeedCalls(), (Calls{"1 exit", "1 exit", "2 exit"}));
+}
+
+// The other end of the list, where entry begins.
+TEST_F(SeedPass, Seed18WhoComesAtEntryHearsOfTheExit) {
+  Attach(a_, kEntry | kExit);
+  gates_.Arm("cb-in");
+  puppet_.Call(SYS_getppid);
+  Parked("cb-in");
+  Attach(b_, kEntry | kExit);
+  gates_.Open("cb-in");
+  ASSERT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"1 entry", "1 exit", "2 exit"}));
+}
+
+TEST_F(SeedPass, Seed19WhoIsAttachedByACallbackHearsOfTheNextEvent) {
+  Attach(a_, UTRACE_EVENT(EXEC));
+  a_.Adopt(UTRACE_EVENT_BIT_EXEC, b_, UTRACE_EVENT(EXEC));
+  puppet_.Exec();
+  ASSERT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"1 exec", "1 adopt"}));
+  EXPECT_EQ(SeedLog().at(1).value, 0);
+  puppet_.Exec();
+  ASSERT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"1 exec", "1 adopt", "1 exec", "2 exec"}));
+  // The test did not attach it.
+  EXPECT_EQ(b_.Control(UTRACE_DETACH), 0);
+  b_.Put();
+}
+
+// Its data may be completed in peace.
+TEST_F(SeedPass, Seed20NothingIsHeardBeforeItIsAskedFor) {
+  Attach(b_, kEntry);
+  ASSERT_EQ(a_.Attach(puppet_.pid()), 0);
+  MakeCall();
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry"}));
+  ASSERT_EQ(a_.SetEvents(kEntry), 0);
+  MakeCall();
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry", "1 entry", "2 entry"}));
+}
+
+TEST_F(SeedPass, Seed20NorByAThreadThatCallsAllTheTime) {
+  std::atomic<bool> stop = false;
+  std::atomic<long> made = 0;
+  std::thread caller([&] {
+    while (!stop) {
+      puppet_.Call(SYS_getppid);
+      while (!puppet_.Done() && !stop) {
+      }
+      ++made;
+    }
+  });
+  // Keeps the hooks and what is known of the thread, so that a round is all attach and detach.
+  Attach(b_, 0);
+  EXPECT_EQ(SeedCommand("race " + std::to_string(puppet_.pid()) + " 2000"), 0);
+  stop = true;
+  caller.join();
+  EXPECT_TRUE(puppet_.GetsDone());
+  const std::vector<SeedLine> log = SeedLog();
+  ASSERT_EQ(log.size(), 1u);
+  EXPECT_GT(log[0].nr, 0) << "callbacks in time; calls made: " << made;
+  EXPECT_EQ(log[0].value, 0) << "callbacks that came too early";
+}
+
+// What was asked no more is not told, also in the pass that is under way.
+TEST_F(SeedPass, Seed22WhatIsNotAskedForIsNotTold) {
+  Attach(a_, kEntry);
+  Attach(b_, kEntry);
+  gates_.Arm("cb-in");
+  puppet_.Call(SYS_getppid);
+  Parked("cb-in");
+  EXPECT_EQ(a_.SetEvents(0), 0) << "the other's callback is running";
+  EXPECT_EQ(b_.SetEvents(0), -EINPROGRESS) << "its own is";
+  gates_.Open("cb-in");
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(b_.Barrier(), 0);
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry"}));
+  MakeCall();
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry"}));
+}
+
+TEST_F(SeedPass, Seed22NeitherBeforeTheFirstPass) {
+  Attach(a_, kEntry | kExit);
+  Attach(b_, kEntry);
+  gates_.Arm("entry-sampled");
+  puppet_.Call(SYS_getppid);
+  Parked("entry-sampled");
+  EXPECT_EQ(a_.SetEvents(0), 0);
+  gates_.Open("entry-sampled");
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry"}));
+}
+
+TEST_F(SeedPass, Seed22ABarrierWaitsForTheCallback) {
+  Attach(a_, kEntry);
+  gates_.Arm("cb-in");
+  puppet_.Call(SYS_getppid);
+  Parked("cb-in");
+  EXPECT_EQ(a_.SetEvents(0), -EINPROGRESS);
+  std::atomic<bool> over = false;
+  std::thread waiter([&] {
+    EXPECT_EQ(a_.Barrier(), 0);
+    over = true;
+  });
+  usleep(50'000);
+  EXPECT_FALSE(over);
+  gates_.Open("cb-in");
+  waiter.join();
+  EXPECT_EQ(SeedCalls(), (Calls{"1 entry"}));
+  EXPECT_TRUE(puppet_.GetsDone());
+}
+
+// H-1: the flags were seen, then cleared, and only then the thread comes to us.
+class SeedSampled : public SeedPass, public testing::WithParamInterface<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Seed, SeedSampled, testing::Values("entry", "exit"),
+                         [](const auto& param) { return std::string(param.param); });
+
+TEST_P(SeedSampled, H1ADetachBetweenFlagAndHookKillsNobody) {
+  const std::string point = std::string(GetParam()) + "-sampled";
+  Attach(a_, kEntry | kExit);
+  gates_.Arm(point);
+  puppet_.Call(SYS_getppid);
+  Parked(point);
+  EXPECT_EQ(a_.Control(UTRACE_DETACH), 0);
+  ASSERT_EQ(SeedCommand("work " + std::to_string(puppet_.pid())), 0);
+  EXPECT_EQ(SeedLog().back().value, 0) << "none of our flags is left";
+  gates_.Open(point);
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(puppet_.result(), getpid());
+  int status = 0;
+  EXPECT_EQ(waitpid(puppet_.pid(), &status, WNOHANG), 0) << "died of signal " << WTERMSIG(status);
+}
+
+}  // namespace
+}  // namespace utrace::test

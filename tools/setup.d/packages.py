@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 from host import SetupError, as_root, say
+from kernel import cache_dir
 
 BUILD = {
     "build-essential": "compiles the userspace and the kernel module",
@@ -70,12 +71,21 @@ def install(reasons):
     environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
     command = as_root(environment + ["apt-get", "-q", "-y", "--no-install-recommends", "install", *wanted])
     if apt(command):
+        remember(wanted)
         return
     # On a fresh machine the lists are missing, on an old one they name files that are gone.
     apt(as_root(environment + ["apt-get", "-q", "update"]))
     if not apt(command, show=True):
         raise SetupError(f"apt-get could not install {' '.join(wanted)} (its last lines are above): check the network "
                          "and the system's package sources, try 'apt-get install' by hand, then run this again")
+    remember(wanted)
+
+
+def remember(names):
+    """For whoever wants to remove everything again."""
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with open(cache_dir() / "installed-packages", "a", encoding="utf-8") as listing:
+        listing.writelines(f"{name}\n" for name in names)
 
 
 def apt(command, show=False):

@@ -231,6 +231,9 @@ int session_control(struct utrace_session *session, struct utrace_control *contr
 		err = session_control_each(session, se, control);
 		/* Until there is none: some may have been born of those whose turn had not come. */
 	} while (!err && all && detach && control->affected != before);
+	/* Allowed on each of them: so also on those that are yet to join. */
+	if (!err && all && foreign)
+		session_control_newborn(se, control->action);
 	if (!err && all && !detach && !control->affected)
 		err = -ESRCH;
 	if (all && detach && !foreign) {

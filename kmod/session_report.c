@@ -37,7 +37,8 @@ static u32 session_hold(struct utrace_engine *engine, unsigned int event, s32 va
 	bool linked;
 
 	spin_lock_irqsave(&session->lock, irq);
-	linked = t->linked;
+	/* Let go of meanwhile, it is not held by what this returns: nobody may think it is. */
+	linked = t->linked && !t->gone;
 	if (linked) {
 		t->held_seq = utrace_report_seq(engine);
 		t->since = jiffies;
@@ -193,7 +194,7 @@ static void session_gone(struct session_thread *t, enum utrace_gone_reason reaso
 	unsigned long irq;
 
 	spin_lock_irqsave(&session->lock, irq);
-	if (t->linked) {
+	if (t->linked && !t->gone) {
 		t->gone = true;
 		t->held_seq = 0;
 		t->stop_seq = 0;

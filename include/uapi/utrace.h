@@ -143,7 +143,8 @@ struct utrace_set_events {
 /*
  * STOP: out seq is the number that a resume has to answer; result 0 means it is
  * stopped now, -EINPROGRESS that it will be before it runs another
- * instruction of its own.  RESUME: in seq, or UTRACE_SEQ_LATEST.
+ * instruction of its own.  RESUME: in seq, or UTRACE_SEQ_LATEST.  After a STOP of
+ * all threads those born later are stopped too, until a RESUME of all.
  */
 #define UTRACE_CONTROL_FOREIGN \
 	(1u << 0) /* RESUME or DETACH another's engine (owner's rights or CAP_SYS_PTRACE) */

@@ -177,6 +177,32 @@ TEST(Stop, OfAWholeGroupAndOfWhoIsBornMeanwhile) {
   EXPECT_TRUE(Eventually([&] { return ThreadsOf(tracee.pid()) != before; }));
 }
 
+// The stop of all holds for those who are yet to come, until all are resumed.
+TEST(Stop, WhoIsBornAfterAStopOfAllIsStoppedToo) {
+  Tracee tracee({"actor"});
+  Device device = Device::Open();
+  const int64_t engine = device.Attach(tracee.pid(), 0, UTRACE_TARGET_CHILDREN);
+  ASSERT_GT(engine, 0);
+  // Blocked in its read; let go alone, it forks.
+  ASSERT_EQ(device.Control(engine, 0, UTRACE_STOP), -EINPROGRESS);
+  tracee.Tell("fork");
+  const utrace_notice parent = device.Next();
+  ASSERT_EQ(parent.type, UTRACE_NOTICE_STOPPED) << ToString(parent);
+  ASSERT_EQ(device.Resume(parent), 0);
+  const utrace_notice attached = device.Next();
+  EXPECT_EQ(attached.type, UTRACE_NOTICE_ATTACHED) << ToString(attached);
+  const utrace_notice stopped = device.Next();
+  EXPECT_EQ(stopped.type, UTRACE_NOTICE_STOPPED) << ToString(stopped);
+  EXPECT_EQ(stopped.tid, attached.tid);
+  EXPECT_EQ(tracee.Hear(200), "");
+  EXPECT_EQ(device.Control(engine, 0, UTRACE_RESUME), 0);
+  EXPECT_EQ(tracee.Hear(), std::to_string(attached.tid));
+  EXPECT_EQ(device.Next().type, UTRACE_NOTICE_GONE);
+  tracee.Tell("fork");
+  EXPECT_EQ(device.Next().type, UTRACE_NOTICE_ATTACHED);
+  EXPECT_EQ(device.Next().type, UTRACE_NOTICE_GONE);
+}
+
 TEST(Stop, SigkillWinsOverEveryHold) {
   for (int round = 0; round < 10; ++round) {
     Tracee tracee({"spinner", "3"});
@@ -258,11 +284,14 @@ TEST(Foreign, AnotherSessionOfTheSameUserMayLetGo) {
 }
 
 TEST(Foreign, AnotherUserMayNot) {
-  Tracee tracee({"spinner"});
+  Tracee tracee({"actor"});
   Device owner = Device::Open();
-  const int64_t engine = owner.Attach(tracee.pid(), 0);
-  ASSERT_EQ(owner.Control(engine, tracee.pid(), UTRACE_STOP), -EINPROGRESS);
-  ASSERT_EQ(owner.Next().type, UTRACE_NOTICE_STOPPED);
+  const int64_t engine = owner.Attach(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY));
+  ASSERT_EQ(owner.SetCalls(engine, {SYS_getpriority}), 0);
+  tracee.Tell("call " + std::to_string(SYS_getpriority));
+  const utrace_notice held = owner.Next();
+  ASSERT_EQ(held.type, UTRACE_NOTICE_HELD);
+  ASSERT_EQ(owner.List(tracee.pid()).at(0).nr, SYS_getpriority);
   Fork other([&] {
     if (setresgid(kNobody, kNobody, kNobody) != 0 || setresuid(kNobody, kNobody, kNobody) != 0)
       return 1;
@@ -270,11 +299,13 @@ TEST(Foreign, AnotherUserMayNot) {
     if (device.Foreign(engine, tracee.pid(), UTRACE_RESUME) != -EPERM) return 2;
     if (device.Foreign(engine, 0, UTRACE_DETACH) != -EPERM) return 3;
     const std::vector<utrace_info> infos = device.List(tracee.pid());
-    // He sees who holds it, as he sees it in /proc; not in which call.
-    return infos.size() == 1 && infos[0].nr == -1 ? 0 : 4;
+    // He sees that it is held and by whom, as he could in /proc; not in which call.
+    return infos.size() == 1 && infos[0].owner == getppid() && infos[0].nr == -1 ? 0 : 4;
   });
   EXPECT_EQ(other.Wait(), 0);
-  EXPECT_FALSE(Runs(tracee.pid()));
+  EXPECT_EQ(tracee.Hear(200), "");
+  EXPECT_EQ(owner.Resume(held), 0);
+  EXPECT_EQ(tracee.Hear(), "20");
 }
 
 }  // namespace

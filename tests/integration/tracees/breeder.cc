@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// breeder N: N threads, each of which makes short-lived threads without end.
+// breeder N: N threads that make others without end, each of which lives for a while: some dozens
+// are there at any time, and some are always being born.
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,9 +10,13 @@
 
 namespace {
 
+constexpr useconds_t kLife = 100'000;
+constexpr useconds_t kPause = 2'000;
+
 void Breed() {
   for (;;) {
-    std::thread([] { std::thread([] { usleep(500); }).join(); }).join();
+    std::thread([] { usleep(kLife); }).detach();
+    usleep(kPause);
   }
 }
 

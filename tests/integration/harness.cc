@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +163,13 @@ std::vector<pid_t> ThreadsOf(pid_t pid) {
   }
   closedir(dir);
   return tids;
+}
+
+unsigned long WordOf(pid_t pid, uintptr_t address) {
+  unsigned long word = 0;
+  iovec local{&word, sizeof(word)};
+  iovec remote{reinterpret_cast<void*>(address), sizeof(word)};
+  return process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(word) ? word : 0;
 }
 
 bool Eventually(const std::function<bool()>& is_so, int timeout_ms) {

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -59,6 +60,8 @@ char StateOf(pid_t pid, pid_t tid = 0);
 std::vector<pid_t> ThreadsOf(pid_t pid);
 // User and system time in clock ticks.
 long TicksOf(pid_t pid, pid_t tid = 0);
+// A word of its memory; 0 if it cannot be read.
+unsigned long WordOf(pid_t pid, uintptr_t address);
 // Asks again and again until it is so; false when the time is up.
 bool Eventually(const std::function<bool()>& is_so, int timeout_ms = 10'000);
 // Of the file beside the tests.

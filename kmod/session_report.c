@@ -215,27 +215,36 @@ static s32 session_exit_code(void)
 	return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : current->exit_code;
 }
 
-/* The thread that execs tells its leader's death under its own id: the leader's lives on. */
+/*
+ * A leader that dies because another thread of its group execs: its number lives on with that
+ * one, which is no more what it was.  So it is that other number whose end is told, whether the
+ * kernel has swapped the two yet or not.
+ */
 static void session_leader_tid(struct session_thread *t)
 {
-	struct utrace_session *session = t->owner->session;
+	struct session_engine *se = t->owner;
+	struct session_thread *other;
 	struct task_struct *heir;
 	unsigned long irq;
-	s32 tid = 0;
 
-	if (!thread_group_leader(current))
+	if (t->tid != t->tgid)
 		return;
 	rcu_read_lock();
-	heir = READ_ONCE(current->signal->group_exec_task);
-	if (heir && heir != current)
-		tid = task_pid_nr_ns(heir, session->ns);
+	/* After the swap it leads no more. */
+	heir = thread_group_leader(current) ? READ_ONCE(current->signal->group_exec_task) :
+					      READ_ONCE(current->group_leader);
+	if (heir && heir != current) {
+		spin_lock_irqsave(&se->session->lock, irq);
+		list_for_each_entry(other, &se->threads, entry) {
+			if (!t->linked || !other->engine ||
+			    utrace_engine_task(other->engine) != heir)
+				continue;
+			session_thread_renumber(t, other->tid);
+			break;
+		}
+		spin_unlock_irqrestore(&se->session->lock, irq);
+	}
 	rcu_read_unlock();
-	if (!tid || tid == t->tgid)
-		return;
-	spin_lock_irqsave(&session->lock, irq);
-	if (t->linked)
-		session_thread_renumber(t, tid);
-	spin_unlock_irqrestore(&session->lock, irq);
 }
 
 static u32 session_report_death(struct utrace_engine *engine, bool group_dead)

@@ -7,7 +7,8 @@
 
 namespace utrace::test {
 
-enum class PuppetVerb { kCall, kExec };
+// kCallOn: again and again, until the next order.
+enum class PuppetVerb { kCall, kCallOn, kExec };
 
 struct PuppetStrings {
   // What to do, valid once `orders` has been raised; `done` follows `orders` when it is done.

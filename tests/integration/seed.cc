@@ -85,6 +85,11 @@ void Puppet::Call(long nr, long argument) {
   Order(PuppetVerb::kCall);
 }
 
+void Puppet::CallOn(long nr) {
+  strings_->nr = nr;
+  Order(PuppetVerb::kCallOn);
+}
+
 void Puppet::Exec() { Order(PuppetVerb::kExec); }
 
 bool Puppet::GetsDone() const {

@@ -28,6 +28,8 @@ class Puppet {
   pid_t pid() const { return pid_; }
   // Tells it to make the call, or to exec itself, and does not wait.
   void Call(long nr, long argument = 0);
+  // Again and again, until it is told something else.
+  void CallOn(long nr);
   void Exec();
   // Has it done all it was told to?
   bool Done() const { return strings_->done == strings_->orders; }

@@ -11,8 +11,8 @@
  * - "call ID NR", "result ID VALUE": what it changes at the entry and at the end of a call;
  * - "adopt ID BIT OTHER MASK": that callback attaches OTHER to its thread with these events;
  * - "work TID": logs the thread's syscall_work;
- * - "race TID ROUNDS": attach, complete the data, ask for calls, detach, again and again:
- *   -EPROTO if a callback saw data that was not complete;
+ * - "race TID ROUNDS": attach, complete the data, ask for calls, await one, detach, again and
+ *   again: -EPROTO if a callback saw data that was not complete;
  * - "reset": forgets the log and every engine that is released.
  *
  * utrace_seed/log has a line for each callback: "ID WHAT NR VALUE"; utrace_seed/state one for
@@ -107,7 +107,7 @@ static u32 on_syscall_entry(u32 action, struct utrace_engine *engine, struct pt_
 	struct seed *seed = engine->data;
 
 	if (id_of(seed) == RACER) {
-		seed->called++;
+		WRITE_ONCE(seed->called, seed->called + 1);
 		seed->early += !READ_ONCE(seed->complete);
 		return UTRACE_RESUME;
 	}
@@ -228,43 +228,40 @@ static void put(struct seed *seed)
 	utrace_engine_put(engine);
 }
 
-static int race_once(struct task_struct *task)
+static int race_once(struct task_struct *task, unsigned int *called, unsigned int *early)
 {
 	struct seed *seed = &seeds[RACER];
-	unsigned int called = seed->called, early = seed->early, released;
 	int ret = attach(RACER, task);
 
 	if (ret)
 		return ret;
-	seed->called = called;
-	seed->early = early;
-	/* Time for a callback that came unasked. */
+	/* Time for a callback that comes unasked. */
 	udelay(20);
 	WRITE_ONCE(seed->complete, true);
 	ret = utrace_set_events(seed->engine, UTRACE_EVENT(SYSCALL_ENTRY));
-	udelay(20);
+	while (!ret && !READ_ONCE(seed->called) && !fatal_signal_pending(current))
+		cond_resched();
 	if (!ret)
 		ret = utrace_control(seed->engine, UTRACE_DETACH);
 	if (ret == -EINPROGRESS)
 		ret = utrace_barrier(seed->engine);
 	put(seed);
-	do {
-		cpu_relax();
+	while (!READ_ONCE(seed->released) && !fatal_signal_pending(current))
 		cond_resched();
-		released = READ_ONCE(seed->released);
-	} while (!released && !fatal_signal_pending(current));
+	*called += seed->called;
+	*early += seed->early;
 	return ret == -ESRCH ? 0 : ret;
 }
 
 static int race(struct task_struct *task, unsigned long rounds)
 {
+	unsigned int called = 0, early = 0;
 	int ret = 0;
 
-	sow(&seeds[RACER]);
 	while (rounds-- && !ret)
-		ret = race_once(task);
-	note(RACER, "raced", seeds[RACER].called, seeds[RACER].early);
-	return ret ?: (seeds[RACER].early ? -EPROTO : 0);
+		ret = race_once(task, &called, &early);
+	note(RACER, "raced", called, early);
+	return ret ?: (early ? -EPROTO : 0);
 }
 
 static void reset(void)

@@ -27,12 +27,15 @@ int main(int argc, char** argv) {
       strings->turns = strings->turns + 1;
       continue;
     }
-    if (strings->verb == PuppetVerb::kExec) {
+    const PuppetVerb verb = strings->verb;
+    if (verb == PuppetVerb::kExec) {
       execv("/proc/self/exe", argv);
       return 4;
     }
-    const long result = syscall(strings->nr.load(), strings->argument.load());
-    strings->result = result < 0 ? -errno : result;
+    do {
+      const long result = syscall(strings->nr.load(), strings->argument.load());
+      strings->result = result < 0 ? -errno : result;
+    } while (verb == PuppetVerb::kCallOn && strings->orders == order);
     strings->done = order;
   }
 }

@@ -232,10 +232,10 @@ TEST(Stop, AStoppedJobCountsAsStopped) {
   const uintptr_t turns = std::stoul(tracee.Hear(), nullptr, 0);
   Device device = Device::Open();
   const int64_t engine = device.Attach(tracee.pid(), 0);
+  ASSERT_TRUE(Eventually([&] { return WordOf(tracee.pid(), turns) != 0; }));
   tracee.Kill(SIGSTOP);
   ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'T'; }));
   const unsigned long before = WordOf(tracee.pid(), turns);
-  EXPECT_NE(before, 0u);
   uint64_t seq = 0;
   EXPECT_EQ(device.Control(engine, tracee.pid(), UTRACE_STOP, &seq), 0);
   EXPECT_EQ(device.Next().type, UTRACE_NOTICE_STOPPED);

@@ -140,10 +140,9 @@ TEST(Attach, MissesNoThreadBeingBorn) {
 TEST(Attach, NewThreadsAndChildrenJoinBeforeTheyRun) {
   Tracee tracee({"actor"});
   Device device = Device::Open();
-  const int64_t engine =
-      device.Attach(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY), UTRACE_TARGET_CHILDREN);
+  const int64_t engine = device.AttachForCalls(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY),
+                                               {SYS_getppid}, UTRACE_TARGET_CHILDREN);
   ASSERT_GT(engine, 0);
-  ASSERT_EQ(device.SetCalls(engine, {SYS_getppid}), 0);
   tracee.Tell("fork-call " + std::to_string(SYS_getppid));
   const utrace_notice attached = device.Next();
   EXPECT_EQ(attached.type, UTRACE_NOTICE_ATTACHED) << ToString(attached);

@@ -46,6 +46,15 @@ int64_t Device::Attach(pid_t target, uint32_t events, uint32_t flags, uint64_t c
   return error != 0 ? error : static_cast<int64_t>(attach.engine);
 }
 
+int64_t Device::AttachForCalls(pid_t target, uint32_t events, const std::vector<int>& calls,
+                               uint32_t flags) {
+  const int64_t engine = Attach(target, 0, flags);
+  if (engine < 0) return engine;
+  if (const int ret = SetCalls(engine, calls); ret != 0) return ret;
+  const int ret = SetEvents(engine, 0, events);
+  return ret != 0 ? ret : engine;
+}
+
 int Device::SetEvents(uint64_t engine, pid_t tid, uint32_t events) {
   utrace_set_events set{};
   set.engine = engine;

@@ -39,6 +39,9 @@ class Device {
 
   // The usual calls.  Attach() returns the handle, or -errno.
   int64_t Attach(pid_t target, uint32_t events, uint32_t flags = 0, uint64_t cookie = 0);
+  // Told of these calls alone from the first one on: the events come after the set.
+  int64_t AttachForCalls(pid_t target, uint32_t events, const std::vector<int>& calls,
+                         uint32_t flags = 0);
   int SetEvents(uint64_t engine, pid_t tid, uint32_t events);
   int SetCalls(uint64_t engine, const std::vector<int>& calls);
   int Control(uint64_t engine, pid_t tid, uint32_t action, uint64_t* seq = nullptr,

@@ -151,9 +151,9 @@ TEST(Rights, AnEngineDoesNotFollowIntoASetuidImage) {
     Tracee tracee({"actor"});
     if (tracee.ended()) return 2;
     Device device = Device::Open();
-    const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(EXEC) | UTRACE_EVENT_SYSCALL);
+    const int64_t engine = device.AttachForCalls(
+        tracee.pid(), UTRACE_EVENT(EXEC) | UTRACE_EVENT_SYSCALL, {SYS_getpriority, SYS_execve});
     if (engine < 0) return 3;
-    if (device.SetCalls(engine, {SYS_getpriority, SYS_execve}) != 0) return 4;
     tracee.Tell("exec " + setuid);
     const utrace_notice entry = device.Next();
     if (entry.nr != SYS_execve) return 5;

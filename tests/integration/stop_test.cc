@@ -81,8 +81,9 @@ TEST(Stop, OfAHeldThreadIsSoAtOnceAndToldTheSame) {
 TEST(Stop, OneNumberCannotReleaseTheOthersHold) {
   Tracee tracee({"actor"});
   Device device = Device::Open();
-  const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY));
-  ASSERT_EQ(device.SetCalls(engine, {SYS_getpriority}), 0);
+  const int64_t engine =
+      device.AttachForCalls(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY), {SYS_getpriority});
+  ASSERT_GT(engine, 0);
   tracee.Tell("call " + std::to_string(SYS_getpriority));
   const utrace_notice report = device.Next();
   ASSERT_EQ(report.type, UTRACE_NOTICE_HELD);
@@ -99,8 +100,9 @@ TEST(Stop, OneNumberCannotReleaseTheOthersHold) {
 TEST(Stop, ResumeWithoutNumberReleasesWhatIsOpenNowAndNothingLater) {
   Tracee tracee({"actor"});
   Device device = Device::Open();
-  const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY));
-  ASSERT_EQ(device.SetCalls(engine, {SYS_getpriority}), 0);
+  const int64_t engine =
+      device.AttachForCalls(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY), {SYS_getpriority});
+  ASSERT_GT(engine, 0);
   EXPECT_EQ(device.Resume(engine, tracee.pid(), UTRACE_SEQ_LATEST), 0) << "nothing is open";
   for (int round = 0; round < 3; ++round) {
     tracee.Tell("call " + std::to_string(SYS_getpriority));
@@ -250,8 +252,9 @@ TEST(Stop, AStoppedJobCountsAsStopped) {
 TEST(Stop, TheSameThreadIsPtracedAtOnce) {
   Tracee tracee({"actor"});
   Device device = Device::Open();
-  const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY));
-  ASSERT_EQ(device.SetCalls(engine, {SYS_getpriority}), 0);
+  const int64_t engine =
+      device.AttachForCalls(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY), {SYS_getpriority});
+  ASSERT_GT(engine, 0);
   ASSERT_EQ(ptrace(PTRACE_SEIZE, tracee.pid(), nullptr, PTRACE_O_TRACESYSGOOD), 0);
   ASSERT_EQ(ptrace(PTRACE_INTERRUPT, tracee.pid(), nullptr, nullptr), 0);
   int status = 0;
@@ -294,8 +297,9 @@ TEST(Foreign, AnotherSessionOfTheSameUserMayLetGo) {
 TEST(Foreign, AnotherUserMayNot) {
   Tracee tracee({"actor"});
   Device owner = Device::Open();
-  const int64_t engine = owner.Attach(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY));
-  ASSERT_EQ(owner.SetCalls(engine, {SYS_getpriority}), 0);
+  const int64_t engine =
+      owner.AttachForCalls(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY), {SYS_getpriority});
+  ASSERT_GT(engine, 0);
   tracee.Tell("call " + std::to_string(SYS_getpriority));
   const utrace_notice held = owner.Next();
   ASSERT_EQ(held.type, UTRACE_NOTICE_HELD);

@@ -28,8 +28,7 @@ class SyscallStop : public testing::Test {
  protected:
   // Held at getpriority, which nobody else calls: its arguments mean nothing to us.
   void Arm(uint32_t events) {
-    ASSERT_GT(engine_ = device_.Attach(tracee_.pid(), events), 0);
-    ASSERT_EQ(device_.SetCalls(engine_, {SYS_getpriority}), 0);
+    ASSERT_GT(engine_ = device_.AttachForCalls(tracee_.pid(), events, {SYS_getpriority}), 0);
   }
   utrace_notice Trigger() {
     tracee_.Tell(CallLine(SYS_getpriority, "0 0 0x33 0x44 0x55 0x66"));

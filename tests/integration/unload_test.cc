@@ -66,9 +66,9 @@ TEST(Unload, SmokeAfterTheBrakeWithThreadsHeldEverywhere) {
   };
   for (const auto& each : cases) {
     actors.push_back(std::make_unique<Tracee>(std::vector<std::string>{"actor"}));
-    const int64_t engine = device.Attach(actors.back()->pid(), each.event);
+    const int64_t engine =
+        device.AttachForCalls(actors.back()->pid(), each.event, {SYS_getpriority});
     ASSERT_GT(engine, 0);
-    ASSERT_EQ(device.SetCalls(engine, {SYS_getpriority}), 0);
     actors.back()->Tell(each.line);
     ASSERT_EQ(device.Next().type, UTRACE_NOTICE_HELD) << each.line;
   }

@@ -10,7 +10,7 @@ import signal
 import tempfile
 import unittest
 
-from rig import children, start_vm_run, vm_run, wait_for_output, wait_until_gone
+from rig import children, environment, start_vm_run, vm_run, wait_for_output, wait_until_gone
 
 CACHE = pathlib.Path(os.environ.get("UTRACE_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "utrace")
@@ -83,16 +83,16 @@ class EndingTest(unittest.TestCase):
         self.assertIn(b"no trailer", stderr)
 
     def test_interrupt_ends_the_emulator_and_leaves_nothing(self):
-        before = set((CACHE / "runs").iterdir())
         run = start_vm_run("--", "sh", "-c", "echo ready; sleep 1000")
         wait_for_output(run, b"ready")
         emulator, = children(run.pid)
+        scratch = environment(emulator)["TMPDIR"]
         os.kill(run.pid, signal.SIGINT)
         _, stderr = run.communicate(timeout=60)
         self.assertEqual(run.returncode, 130, stderr)
         self.assertTrue(wait_until_gone(emulator, 0))
-        for left in set((CACHE / "runs").iterdir()) - before:
-            self.assertEqual(list(left.glob("*.img")), [])
+        self.assertEqual(list(pathlib.Path(scratch).glob("*.img")), [])
+        self.assertFalse((pathlib.Path(scratch) / "initramfs").exists())
 
     def test_killed_run_takes_the_emulator_along(self):
         run = start_vm_run("--", "sh", "-c", "echo ready; sleep 1000")

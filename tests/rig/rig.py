@@ -25,6 +25,11 @@ def children(pid):
     return [int(child) for child in text.split()]
 
 
+def environment(pid):
+    pairs = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return dict(pair.decode(errors="replace").split("=", 1) for pair in pairs if b"=" in pair)
+
+
 def wait_for_output(process, text):
     """Reads the process's output up to and including the text."""
     seen = b""

@@ -28,6 +28,18 @@ class TrafficTest(unittest.TestCase):
             self.assertEqual(len(run.stdout), blob.stat().st_size)
             self.assertEqual(hashlib.sha256(run.stdout).digest(), hashlib.sha256(blob.read_bytes()).digest())
 
+    def test_output_is_complete_however_slowly_it_is_read(self):
+        # Less than the guest's queue holds and more than the buffers after it: the command has ended, and the guest
+        # would be gone, long before the last byte is asked for.
+        run = subprocess.Popen(VM_RUN + ["--", "sh", "-c", "head -c 2000000 /dev/zero; echo end"],
+                               stdout=subprocess.PIPE, bufsize=0)
+        first = run.stdout.read(1)
+        time.sleep(8)
+        rest, _ = run.communicate(timeout=120)
+        self.assertEqual(len(first + rest), 2000004)
+        self.assertEqual(rest[-4:], b"end\n")
+        self.assertEqual(run.returncode, 0)
+
     def test_output_and_errors_keep_their_order(self):
         script = "for i in 1 2 3 4 5 6 7 8; do echo out $i; echo err $i >&2; done"
         run = vm_run("--", "sh", "-c", script)

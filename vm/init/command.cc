@@ -70,16 +70,28 @@ bool Reap(int signals, pid_t command, int* status) {
   return ended;
 }
 
-bool Copy(int from, int to) {
+void Output(const char* data, size_t size, int out, Ending* ending) {
+  if (!WriteAll(out, data, size)) FailErrno("write the command's output");
+  ending->output_bytes += size;
+}
+
+// Passes on what can be read; false at the end of the stream.
+bool CopyOutput(int from, int out, Ending* ending) {
   char buffer[65536];
   const ssize_t size = read(from, buffer, sizeof(buffer));
   if (size <= 0) return size < 0 && (errno == EINTR || errno == EAGAIN);
-  WriteAll(to, buffer, static_cast<size_t>(size));
+  Output(buffer, static_cast<size_t>(size), out, ending);
   return true;
 }
 
+bool CopyInput(int in, int terminal) {
+  char buffer[4096];
+  const ssize_t size = read(in, buffer, sizeof(buffer));
+  return size > 0 && WriteAll(terminal, buffer, static_cast<size_t>(size));
+}
+
 // Passes on what is in the pipe at this moment and no more: a daemon may go on writing for ever.
-void Drain(int from, int to) {
+void Drain(int from, int out, Ending* ending) {
   int left = 0;
   if (ioctl(from, FIONREAD, &left) != 0) return;
   while (left > 0) {
@@ -87,29 +99,29 @@ void Drain(int from, int to) {
     const size_t want = std::min(sizeof(buffer), static_cast<size_t>(left));
     const ssize_t size = read(from, buffer, want);
     if (size <= 0) return;
-    WriteAll(to, buffer, static_cast<size_t>(size));
+    Output(buffer, static_cast<size_t>(size), out, ending);
     left -= static_cast<int>(size);
   }
 }
 
 // Copies source to out (and in to source, for a terminal) until the command ends.
-int Relay(pid_t command, int signals, int source, int out, int in) {
+Ending Relay(pid_t command, int signals, int source, int out, int in) {
   pollfd fds[] = {{signals, POLLIN, 0}, {source, POLLIN, 0}, {in, POLLIN, 0}};
-  int status = 0;
+  Ending ending;
   for (;;) {
     if (poll(fds, 3, -1) < 0 && errno != EINTR) FailErrno("poll");
-    if (fds[1].revents != 0 && !Copy(source, out)) fds[1].fd = -1;
-    if (fds[2].revents & POLLIN && !Copy(in, source)) fds[2].fd = -1;
-    if (fds[0].revents != 0 && Reap(signals, command, &status)) {
-      Drain(source, out);
-      return status;
+    if (fds[1].revents != 0 && !CopyOutput(source, out, &ending)) fds[1].fd = -1;
+    if (fds[2].revents & POLLIN && !CopyInput(in, source)) fds[2].fd = -1;
+    if (fds[0].revents != 0 && Reap(signals, command, &ending.status)) {
+      Drain(source, out, &ending);
+      return ending;
     }
   }
 }
 
 }  // namespace
 
-int RunCommand(const Job& job, int out_port, int verdict_port) {
+Ending RunCommand(const Job& job, int out_port, int verdict_port) {
   const int signals = OpenChildSignals();
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) FailErrno("pipe");
@@ -130,7 +142,7 @@ int RunCommand(const Job& job, int out_port, int verdict_port) {
   return Relay(pid, signals, ends[0], out_port, -1);
 }
 
-int RunShell(const Job& job, int in_port, int out_port) {
+Ending RunShell(const Job& job, int in_port, int out_port) {
   const int signals = OpenChildSignals();
   winsize size = {};
   size.ws_row = static_cast<unsigned short>(job.rows);

@@ -13,6 +13,7 @@ namespace utrace::vm {
 [[noreturn]] void Fail(const std::string& what);
 // The same, with errno's text appended.
 [[noreturn]] void FailErrno(const std::string& what);
+// Switches off once the host has said that it has everything.
 [[noreturn]] void PowerOff();
 
 std::string ReadFile(const std::string& path);
@@ -34,7 +35,7 @@ int OpenPort(const std::string& name);
 void SetVerdictPort(int fd);
 // One line of the verdict.
 void Tell(const std::string& line);
-void WriteAll(int fd, const char* data, size_t size);
+bool WriteAll(int fd, const char* data, size_t size);
 
 }  // namespace utrace::vm
 

@@ -93,8 +93,9 @@ int Main() {
   // From here on vm/run never boots anew: what happens now may be our doing.
   Tell(std::string("guest-begin ") + names.release);
   LoadOwnModule(job);
-  const int status = job.shell ? RunShell(job, OpenPort("in"), out) : RunCommand(job, out, verdict);
-  Tell("guest-end " + std::to_string(status));
+  const Ending ending =
+      job.shell ? RunShell(job, OpenPort("in"), out) : RunCommand(job, out, verdict);
+  Tell("guest-end " + std::to_string(ending.status) + " " + std::to_string(ending.output_bytes));
   PowerOff();
 }
 

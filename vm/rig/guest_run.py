@@ -153,6 +153,9 @@ class GuestRun:
             said = [line for line in log.splitlines() if "] utrace: " in line][-4:]
             ending = "\n".join([f"the guest could not start the run: {watch.failure}", *said])
             status = NOT_RUN
+        elif watch.output_missing:
+            ending = f"{watch.output_missing} bytes of the output were lost on their way out of the guest"
+            status = LOST
         elif watch.status is None:
             ending = "the guest ended without telling how the run ended (no trailer)"
             status = LOST

@@ -7,6 +7,8 @@ import time
 
 # How long a guest that has told its verdict may take to switch itself off.
 GRACE_SECONDS = 10
+# What the guest waits for before it switches off.
+RELEASE = b"."
 # Ctrl-D.
 END_OF_TERMINAL = b"\x04"
 
@@ -27,13 +29,16 @@ class Watch:
         self.log_ = open(log_path, "wb")
         self.partial_line_ = b""
         self.deadline_ = None
+        self.received_ = 0
+        self.expected_ = None
+        self.released_ = False
 
     def run(self, boot_seconds, timeout):
         """Returns when the guest has ended, or its time has."""
         self.timeout_ = timeout
         self.deadline_ = time.monotonic() + boot_seconds
         with selectors.DefaultSelector() as selector, self.log_:
-            for end, handle in ((self.machine.log, self.log_.write), (self.machine.out, self.on_output),
+            for end, handle in ((self.machine.log, self.log_.write), (self.machine.out, self.output_),
                                 (self.machine.verdict, self.verdict_)):
                 selector.register(end, selectors.EVENT_READ, handle)
             if self.terminal is not None:
@@ -68,9 +73,27 @@ class Watch:
     def receive_(self, selector, key):
         # Whatever the guest wrote before this on its output must be seen before the verdict on it.
         if key.fileobj is self.machine.verdict:
-            drain(self.machine.out, self.on_output)
+            drain(self.machine.out, self.output_)
         if not drain(key.fileobj, key.data):
             selector.unregister(key.fileobj)
+
+    def output_(self, data):
+        self.received_ += len(data)
+        self.on_output(data)
+        if self.expected_ is not None:
+            self.deadline_ = time.monotonic() + GRACE_SECONDS
+            self.release_when_complete_()
+
+    def release_when_complete_(self):
+        """Lets the guest switch off: what is still in its queues would go with it."""
+        if self.received_ >= self.expected_ and not self.released_:
+            self.released_ = True
+            self.machine.verdict.send(RELEASE)
+
+    @property
+    def output_missing(self):
+        """How much of the output never came, of what the guest says it has written."""
+        return max(0, (self.expected_ or 0) - self.received_)
 
     def verdict_(self, data):
         lines = (self.partial_line_ + data).split(b"\n")
@@ -81,13 +104,19 @@ class Watch:
                 self.begun = rest
                 self.deadline_ = time.monotonic() + self.timeout_
             elif word == "guest-end":
-                self.status = int(rest)
-                self.deadline_ = time.monotonic() + GRACE_SECONDS
+                status, _, written = rest.partition(" ")
+                self.status = int(status)
+                self.end_(int(written))
             elif word == "guest-fail":
                 self.failure = rest
-                self.deadline_ = time.monotonic() + GRACE_SECONDS
+                self.end_(0)
             else:
                 self.on_line(word, rest)
+
+    def end_(self, expected):
+        self.expected_ = expected
+        self.deadline_ = time.monotonic() + GRACE_SECONDS
+        self.release_when_complete_()
 
 
 def drain(end, handle):

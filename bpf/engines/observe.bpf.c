@@ -194,6 +194,97 @@ int BPF_PROG(on_utrace_syscall_exit, struct task_struct *task, struct pt_regs *r
 	return regs ? on_exit_of_call(regs, ret) : 0;
 }
 
+/* The module's words on a thread of its own: all but the reaping are told by the thread itself. */
+static __always_inline struct utrace_rec_notice *reserve_notice(struct task_struct *task,
+							       struct observe_thread *thread,
+							       __u8 type)
+{
+	struct utrace_rec_notice *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+
+	if (!r) {
+		count_drop();
+		return NULL;
+	}
+	fill_head_of_other(&r->head, task, thread, type, sizeof(*r));
+	r->nr = NO_CALL;
+	r->abi = UTRACE_ABI_X86_64;
+	r->reserved = 0;
+	r->event = 0;
+	r->code = 0;
+	return r;
+}
+
+static __always_inline int write_hold(__u8 type, __u32 event)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	const struct pt_regs *regs;
+	struct utrace_rec_notice *r;
+
+	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+		return 0;
+	r = reserve_notice(task, thread, type);
+	if (!r)
+		return 0;
+	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	r->nr = regs->orig_ax;
+	if (task->thread_info.status & TS_COMPAT)
+		r->abi = UTRACE_ABI_I386;
+	r->event = event;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+SEC("?tp_btf/utrace_stop")
+int BPF_PROG(on_utrace_stop, struct task_struct *task, u32 event)
+{
+	return write_hold(UTRACE_REC_STOP, event);
+}
+
+SEC("?tp_btf/utrace_resume")
+int BPF_PROG(on_utrace_resume, struct task_struct *task, u32 event)
+{
+	return write_hold(UTRACE_REC_RESUME, event);
+}
+
+SEC("?tp_btf/utrace_death")
+int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct utrace_rec_notice *r;
+
+	if (!thread || !(thread->flags & OBSERVE_DYING))
+		return 0;
+	thread->flags &= ~OBSERVE_DYING;
+	r = reserve_notice(task, thread, UTRACE_REC_DEATH);
+	if (r) {
+		r->code = code;
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	}
+	__sync_fetch_and_add(&deaths_due, -1);
+	return 0;
+}
+
+/* By whoever reaps it. */
+SEC("?tp_btf/utrace_reap")
+int BPF_PROG(on_utrace_reap, struct task_struct *task)
+{
+	struct utrace_rec_notice *r;
+	struct observe_thread *thread;
+
+	/* Never so, but later kernels want it looked at. */
+	if (!task)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+		return 0;
+	r = reserve_notice(task, thread, UTRACE_REC_REAP);
+	if (r)
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -295,6 +386,14 @@ int BPF_PROG(on_exit, struct task_struct *task_arg)
 			bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 		} else {
 			lose(thread);
+		}
+		if (calls_from_module) {
+			if (is_heard(task)) {
+				thread->flags |= OBSERVE_DYING;
+				__sync_fetch_and_add(&deaths_due, 1);
+			} else {
+				note_unheard(thread);
+			}
 		}
 	}
 	/* Last: once nothing is live, the consumer takes what is in the ring and ends. */
@@ -435,8 +534,11 @@ int scan_pending(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	thread = bpf_task_storage_get(&threads, task, 0, 0);
-	if (!thread || thread->state != OBSERVE_LIVE ||
-	    (thread->flags & (OBSERVE_NEWBORN | OBSERVE_UNTIL_EXEC | OBSERVE_EXECED)))
+	if (!thread || thread->state != OBSERVE_LIVE)
+		return 0;
+	if (calls_from_module)
+		look_for_deaf(task, thread);
+	if ((thread->flags & (OBSERVE_NEWBORN | OBSERVE_UNTIL_EXEC | OBSERVE_EXECED)))
 		return 0;
 	out.calls = *(volatile __u32 *)&thread->calls;
 	out.record.head.ts = bpf_ktime_get_ns();

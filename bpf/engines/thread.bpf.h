@@ -4,9 +4,10 @@
 #define _UTRACE_THREAD_BPF_H
 
 /* uapi's macros are not in BTF, so vmlinux.h lacks them. */
-#define TS_COMPAT	  0x0002
-#define __X32_SYSCALL_BIT 0x40000000
-#define PF_EXITING	  0x00000004
+#define TS_COMPAT		0x0002
+#define __X32_SYSCALL_BIT	0x40000000
+#define PF_EXITING		0x00000004
+#define TASK_NEW		0x00000800
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -29,6 +30,16 @@ struct {
 
 /* Traced threads that have not exited. */
 __u64 live_threads;
+
+/*
+ * Calls come from the module's per-thread hook, for threads on which our session has an engine;
+ * cleared when user space goes over to the raw tracepoint.
+ */
+bool calls_from_module;
+/* Threads found without: their engine never came to be, or was taken away. */
+__u64 unheard_threads;
+/* Exits after which the module has yet to tell the death. */
+__u64 deaths_due;
 
 /*
  * Pids are told as the pid namespace of the tracer has them; this is its depth. It is found by
@@ -108,6 +119,37 @@ static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
 	head->tgid = tgid_of(task);
 	head->cpu = bpf_get_smp_processor_id();
 	head->payloads = 0;
+}
+
+/* The flag by which a thread's calls reach the module when they end. */
+static __always_inline bool is_heard(struct task_struct *task)
+{
+	return task->thread_info.syscall_work & (1UL << SYSCALL_WORK_BIT_SYSCALL_EXIT_TRAP);
+}
+
+/* How many of its calls are missing nobody knows: at least one. */
+static __always_inline void note_unheard(struct observe_thread *thread)
+{
+	if (thread->deaf == OBSERVE_DEAF_FOR_SURE)
+		return;
+	thread->deaf = OBSERVE_DEAF_FOR_SURE;
+	count_drop();
+	__sync_fetch_and_add(&unheard_threads, 1);
+}
+
+/*
+ * From the scan only. A newborn gets its engine before it first wakes; a debugger's resume takes
+ * the flag away for a moment, so once is not enough.
+ */
+static __always_inline void look_for_deaf(struct task_struct *task, struct observe_thread *thread)
+{
+	if (thread->deaf == OBSERVE_DEAF_FOR_SURE)
+		return;
+	if (is_heard(task) || (thread->flags & OBSERVE_UNTIL_EXEC) || (task->flags & PF_EXITING) ||
+	    (*(volatile unsigned int *)&task->__state & TASK_NEW))
+		thread->deaf = 0;
+	else if (++thread->deaf >= OBSERVE_DEAF_SCANS)
+		note_unheard(thread);
 }
 
 static __always_inline void count_out(struct observe_thread *thread)

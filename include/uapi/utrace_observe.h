@@ -11,13 +11,17 @@ struct observe_thread {
 	__u32 calls; /* finished calls: tells one call in progress from the next */
 	__u32 flags; /* OBSERVE_* */
 	__u32 state; /* enum observe_state */
-	__u32 reserved;
+	__u32 deaf;  /* scans in a row that found it out of the module's reach */
 };
+
+#define OBSERVE_DEAF_SCANS    2
+#define OBSERVE_DEAF_FOR_SURE 0xffffffffu
 
 #define OBSERVE_FOLLOW	   0x01 /* processes it creates are traced too */
 #define OBSERVE_NEWBORN	   0x02 /* has not come out of the fork that made it */
 #define OBSERVE_UNTIL_EXEC 0x04 /* nothing is reported before its next exec */
 #define OBSERVE_EXECED	   0x08 /* EXEC was written; the call's exit says nothing more */
+#define OBSERVE_DYING	   0x10 /* EXIT was written, the module's DEATH is due */
 
 /* Whether the thread is in the count of live ones: each moves once, by compare and exchange. */
 enum observe_state {

@@ -108,11 +108,12 @@ struct LostEvent {
 
 // From the module's tracepoints.
 struct StopEvent {
-  uint64_t engine = 0;
-  uint32_t event = 0;
+  uint32_t event = 0;  // one UTRACE_EVENT(), 0 for an asynchronous stop
+  int32_t nr = -1;     // of the call it is in, -1 if in none
+  Abi abi = Abi::kX8664;
 };
 struct ResumeEvent {
-  uint64_t engine = 0;
+  uint32_t event = 0;  // at which it was held
 };
 struct DeathEvent {
   int status = 0;

@@ -177,8 +177,10 @@ absl::StatusOr<std::optional<EventBody>> ParseBody(Bytes record, const utrace_re
     case UTRACE_REC_DEATH:
     case UTRACE_REC_REAP: {
       ASSIGN_OR_RETURN(const auto raw, BodyOf<utrace_rec_notice>(record, head));
-      if (head.type == UTRACE_REC_STOP) return StopEvent{raw.engine, raw.event};
-      if (head.type == UTRACE_REC_RESUME) return ResumeEvent{raw.engine};
+      if (head.type == UTRACE_REC_STOP) {
+        return StopEvent{raw.event, raw.nr, static_cast<Abi>(raw.abi)};
+      }
+      if (head.type == UTRACE_REC_RESUME) return ResumeEvent{raw.event};
       if (head.type == UTRACE_REC_DEATH) return DeathEvent{raw.code};
       return ReapEvent{};
     }

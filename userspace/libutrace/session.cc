@@ -58,6 +58,10 @@ AttachTarget AttachTarget::ProcessAndChildren(const UniqueFd& pidfd, pid_t pid) 
                       absl::StrCat("process ", pid, " and its children"));
 }
 
+AttachTarget AttachTarget::ForTracepoints() const {
+  return AttachTarget(value_, flags_ | UTRACE_TARGET_TRACE, name_);
+}
+
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(std::unique_ptr<Device> device) {
   std::unique_ptr<Session> session(new Session(std::move(device)));
   ASSIGN_OR_RETURN(const utrace_features features, session->Features());

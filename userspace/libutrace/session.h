@@ -29,6 +29,9 @@ class AttachTarget {
   // And every process it forks from now on.
   static AttachTarget ProcessAndChildren(const UniqueFd& pidfd, pid_t pid);
 
+  // The same, by an engine that only feeds the module's tracepoints: it never holds.
+  AttachTarget ForTracepoints() const;
+
   int32_t Value() const { return value_; }
   uint32_t Flags() const { return flags_; }
   const std::string& Name() const { return name_; }

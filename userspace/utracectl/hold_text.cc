@@ -8,37 +8,21 @@
 #include "userspace/libutrace/decode/syscall_table.h"
 #include "userspace/libutrace/engine_view.h"
 #include "userspace/libutrace/process_info.h"
+#include "userspace/utracectl/output/place_text.h"
 
 namespace utrace {
-
-std::string PlaceText(uint32_t event, int32_t nr, bool compat) {
-  const std::string call = nr < 0 ? "" : SyscallName(compat ? Abi::kI386 : Abi::kX8664, nr);
-  switch (event) {
-    case 0:
-      return "before its next instruction";
-    case UTRACE_EVENT(SYSCALL_ENTRY):
-      return absl::StrCat("at the entry of ", call.empty() ? "a call" : call);
-    case UTRACE_EVENT(SYSCALL_EXIT):
-      return absl::StrCat("at the end of ", call.empty() ? "a call" : call);
-    case UTRACE_EVENT(EXEC):
-      return "at its exec, before the first instruction";
-    default:
-      return absl::StrCat("at ", EventName(event));
-  }
-}
 
 std::string HeldLine(const utrace_notice& notice) {
   const absl::StatusOr<ThreadInfo> leader = ReadThread(notice.tgid);
   const std::string who = absl::StrCat(
       "held: tid ", notice.tid, " of ",
       leader.ok() ? ProcessName(notice.tgid, leader->comm) : absl::StrCat("process ", notice.tgid));
-  const bool compat = notice.flags & UTRACE_NOTICE_COMPAT;
+  const Abi abi = notice.flags & UTRACE_NOTICE_COMPAT ? Abi::kI386 : Abi::kX8664;
   if (notice.type == UTRACE_NOTICE_STOPPED) {
     const bool inside = notice.flags & UTRACE_NOTICE_IN_SYSCALL && notice.nr >= 0;
     return absl::StrCat(
         who, " ",
-        inside ? absl::StrCat("inside ", SyscallName(compat ? Abi::kI386 : Abi::kX8664, notice.nr))
-               : PlaceText(0, -1, compat));
+        inside ? absl::StrCat("inside ", SyscallName(abi, notice.nr)) : PlaceText(0, -1, abi));
   }
   if (notice.event == UTRACE_EVENT(EXEC)) {
     const std::string program = ExecutableOf(notice.tid);
@@ -46,7 +30,7 @@ std::string HeldLine(const utrace_notice& notice) {
       return absl::StrCat(who, " at its exec of ", program, ", before the first instruction");
     }
   }
-  return absl::StrCat(who, " ", PlaceText(notice.event, notice.nr, compat));
+  return absl::StrCat(who, " ", PlaceText(notice.event, notice.nr, abi));
 }
 
 std::string OwnerText(const utrace_info& info) {

@@ -13,9 +13,6 @@
 
 namespace utrace {
 
-// "at the entry of openat"; event 0 is an asynchronous stop.
-std::string PlaceText(uint32_t event, int32_t nr, bool compat);
-
 // "held: tid 815 of nginx (812) at the entry of openat".
 std::string HeldLine(const utrace_notice& notice);
 

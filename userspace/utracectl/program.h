@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "userspace/libutrace/held_command.h"
 #include "userspace/utracectl/command.h"
 
@@ -30,6 +31,9 @@ class Program {
   std::optional<int> Start();
   // What came of the exec, once the program is not held at it (any more).
   std::optional<int> Confirm();
+
+  // Its wait status; only once.
+  absl::StatusOr<int> Wait() { return command_.Wait(); }
 
  private:
   Program(HeldCommand command, std::string name)

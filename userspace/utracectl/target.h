@@ -10,8 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "userspace/libutrace/bpf/observer.h"
-#include "userspace/libutrace/held_command.h"
 #include "userspace/utracectl/command.h"
+#include "userspace/utracectl/program.h"
 
 namespace utrace {
 
@@ -20,9 +20,11 @@ struct TargetOptions {
   std::vector<int> pids;
   std::string user;
   uint32_t string_limit = 32;
+  bool no_module = false;
+  bool verbose = false;
 };
 
-// -f, -p, -u, -s.
+// -f, -p, -u, -s, --no-module, -v.
 void AddTargetOptions(CLI::App& app, TargetOptions* options);
 
 // The observer with its targets, and the program if there is one: held until Release().
@@ -37,7 +39,7 @@ class Target {
   bool HasProgram() const { return program_.has_value(); }
 
   // What failure of ours to return: 125 while the program has not run.
-  int OwnFailure() const { return HasProgram() && !released_ ? kExitOwnFailure : kExitFailure; }
+  int OwnFailure() const { return HasProgram() ? program_->OwnFailure() : kExitFailure; }
 
   // Lets the program run. The exit status if it could not, after saying so.
   std::optional<int> Release();
@@ -49,11 +51,12 @@ class Target {
  private:
   Target() = default;
 
+  void TellSource(const TargetOptions& options);
+
   std::unique_ptr<Observer> observer_;
-  std::optional<HeldCommand> program_;
-  std::string program_name_;
+  std::optional<Program> program_;
   uint64_t threads_ = 1;
-  bool released_ = false;
+  bool from_module_ = false;  // at first
 };
 
 // The first SIGINT or SIGTERM asks for the end, the second ends this process at once.

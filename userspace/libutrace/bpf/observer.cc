@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,13 +32,41 @@ namespace {
 // wants.
 constexpr absl::Duration kShortNap = absl::Milliseconds(4);
 constexpr absl::Duration kLongNap = absl::Milliseconds(16);
+constexpr char kModuleBtf[] = "/sys/kernel/btf/utrace";
+
 constexpr absl::Duration kScanPeriod = absl::Milliseconds(100);
 
 // At most this much at once, so that the kernel gets room back early.
 constexpr size_t kPiece = size_t{4} << 20;
 
+// How long after a thread's exit the module may tell its death.
+constexpr absl::Duration kDeathDelay = absl::Milliseconds(200);
+
 void SetRules(absl::Span<const utrace_copy_rules> from, utrace_copy_rules* to) {
   std::copy_n(from.begin(), std::min<size_t>(from.size(), UTRACE_SYSCALLS), to);
+}
+
+// Enough said for who wonders; any of these leaves us the raw tracepoint.
+absl::StatusOr<std::unique_ptr<Session>> OpenFeed(bool wanted) {
+  if (!wanted) return absl::CancelledError("it was asked for");
+  ASSIGN_OR_RETURN(const bool ptrace, HasCapability(CAP_SYS_PTRACE));
+  // Else an exec of a setuid program takes the thread out of the module's reach, not of ours.
+  if (!ptrace) return ErrnoStatus(EPERM, "trace by the utrace module without CAP_SYS_PTRACE");
+  if (::access(kModuleBtf, R_OK) != 0 && ::access(UTRACE_DEVICE, F_OK) == 0) {
+    return LastErrno(absl::StrCat("read the utrace module's type information ", kModuleBtf));
+  }
+  return Session::Open();
+}
+
+void ChoosePrograms(observe_bpf* skeleton, bool module) {
+  for (bpf_program* program : {skeleton->progs.on_utrace_syscall_exit,
+                               skeleton->progs.on_utrace_stop, skeleton->progs.on_utrace_resume,
+                               skeleton->progs.on_utrace_death, skeleton->progs.on_utrace_reap}) {
+    bpf_program__set_autoload(program, module);
+  }
+  // Loaded all the same, to go over to it if the module leaves us; that costs nobody anything.
+  bpf_program__set_autoattach(skeleton->progs.on_sys_exit, !module);
+  skeleton->bss->calls_from_module = module;
 }
 
 }  // namespace
@@ -46,10 +75,10 @@ void Observer::SkeletonDeleter::operator()(observe_bpf* skeleton) const {
   observe_bpf::destroy(skeleton);
 }
 
-absl::StatusOr<std::unique_ptr<Observer>> Observer::Create(const ObserverOptions& options) {
-  RETURN_IF_ERROR(CheckCanObserve());
+absl::StatusOr<Observer::Skeleton> Observer::LoadPrograms(const ObserverOptions& options,
+                                                          bool module) {
   const LibbpfLog log;
-  std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton(observe_bpf::open(nullptr));
+  Skeleton skeleton(observe_bpf::open(nullptr));
   if (!skeleton) return Annotate(LastErrno("open the observer's BPF object"), log.Tail(), "\n");
 
   skeleton->rodata->data_limit = std::min<uint32_t>(options.data_limit, UTRACE_PAYLOAD_MAX);
@@ -60,27 +89,42 @@ absl::StatusOr<std::unique_ptr<Observer>> Observer::Create(const ObserverOptions
                                                  static_cast<uint32_t>(options.ring_bytes))) {
     return FromNegErrno(error, absl::StrCat("make a ring of ", options.ring_bytes, " bytes"));
   }
-  bpf_program__set_autoload(skeleton->progs.on_sys_exit, !options.calls_from_module);
-  bpf_program__set_autoload(skeleton->progs.on_utrace_syscall_exit, options.calls_from_module);
-
+  ChoosePrograms(skeleton.get(), module);
   if (const int error = observe_bpf::load(skeleton.get())) {
     return Annotate(FromNegErrno(error, "load the observer's BPF programs"), log.Tail(), "\n");
   }
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<RingReader> ring,
-      RingReader::Map(bpf_map__fd(skeleton->maps.ring), bpf_map__max_entries(skeleton->maps.ring)));
   if (const int error = observe_bpf::attach(skeleton.get())) {
     return Annotate(FromNegErrno(error, "attach the observer's BPF programs"), log.Tail(), "\n");
   }
-  return std::unique_ptr<Observer>(new Observer(options, std::move(skeleton), std::move(ring)));
+  return skeleton;
 }
 
-Observer::Observer(const ObserverOptions& options,
-                   std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton,
-                   std::unique_ptr<RingReader> ring)
+absl::StatusOr<std::unique_ptr<Observer>> Observer::Create(const ObserverOptions& options) {
+  RETURN_IF_ERROR(CheckCanObserve());
+  absl::StatusOr<std::unique_ptr<Session>> session = OpenFeed(options.use_module);
+  absl::StatusOr<Skeleton> skeleton = LoadPrograms(options, session.ok());
+  if (session.ok() && !skeleton.ok()) {
+    session = skeleton.status();
+    skeleton = LoadPrograms(options, false);
+  }
+  RETURN_IF_ERROR(skeleton.status());
+  const auto& maps = (*skeleton)->maps;
+  ASSIGN_OR_RETURN(std::unique_ptr<RingReader> ring,
+                   RingReader::Map(bpf_map__fd(maps.ring), bpf_map__max_entries(maps.ring)));
+  absl::Status why_not = session.status();
+  return std::unique_ptr<Observer>(new Observer(options, *std::move(skeleton), std::move(ring),
+                                                session.ok() ? *std::move(session) : nullptr,
+                                                std::move(why_not)));
+}
+
+Observer::Observer(const ObserverOptions& options, Skeleton skeleton,
+                   std::unique_ptr<RingReader> ring, std::unique_ptr<Session> session,
+                   absl::Status why_not)
     : follow_(options.follow),
       skeleton_(std::move(skeleton)),
       ring_(std::move(ring)),
+      session_(std::move(session)),
+      why_not_(std::move(why_not)),
       nap_(kShortNap) {}
 
 Observer::~Observer() = default;
@@ -91,6 +135,7 @@ absl::Status Observer::AddProcessAtExec(pid_t pid) { return Add(pid, OBSERVE_UNT
 
 absl::Status Observer::Add(pid_t pid, uint32_t flags) {
   ASSIGN_OR_RETURN(const UniqueFd pidfd, OpenTarget(pid));
+  RETURN_IF_ERROR(AttachEngine(pidfd, pid));
   observe_thread fresh{};
   fresh.flags = flags | (follow_ ? OBSERVE_FOLLOW : 0);
   const int key = pidfd.Get();
@@ -112,9 +157,50 @@ absl::Status Observer::Add(pid_t pid, uint32_t flags) {
   return absl::OkStatus();
 }
 
+// Before the first record of the process: a child born in between would have an engine and no
+// records, as one born before; the other way round it would have records and no calls.
+absl::Status Observer::AttachEngine(const UniqueFd& pidfd, pid_t pid) {
+  if (!session_) return absl::OkStatus();
+  const AttachTarget target =
+      follow_ ? AttachTarget::ProcessAndChildren(pidfd, pid) : AttachTarget::Process(pidfd, pid);
+  const absl::StatusOr<Engine> engine =
+      session_->Attach(target.ForTracepoints(), UTRACE_EVENT(SYSCALL_EXIT));
+  if (engine.ok() || ErrnoOf(engine.status()) == ESRCH) return absl::OkStatus();
+  return LeaveModule(engine.status());
+}
+
+absl::Status Observer::LeaveModule(absl::Status why) {
+  why_not_ = std::move(why);
+  skeleton_->bss->calls_from_module = false;
+  for (bpf_link** link : {&skeleton_->links.on_utrace_syscall_exit,
+                          &skeleton_->links.on_utrace_stop, &skeleton_->links.on_utrace_resume,
+                          &skeleton_->links.on_utrace_death, &skeleton_->links.on_utrace_reap}) {
+    bpf_link__destroy(std::exchange(*link, nullptr));
+  }
+  session_.reset();
+  skeleton_->links.on_sys_exit = bpf_program__attach(skeleton_->progs.on_sys_exit);
+  if (skeleton_->links.on_sys_exit) return absl::OkStatus();
+  return LastErrno("attach the observer to the raw tracepoint of calls");
+}
+
 void Observer::Detach() {
   observe_bpf::detach(skeleton_.get());
+  session_.reset();
   detached_ = true;
+}
+
+// Before the ring is looked at: the last thread's last record is there before it is counted out.
+bool Observer::NothingMoreComes() {
+  if (detached_) return true;
+  if (!has_targets_ || LiveThreads() != 0) {
+    no_threads_since_ = absl::InfiniteFuture();
+    return false;
+  }
+  // The module tells deaths a little after their exits; it may have been made to leave meanwhile.
+  if (!session_ || __atomic_load_n(&skeleton_->bss->deaths_due, __ATOMIC_ACQUIRE) == 0) return true;
+  const absl::Time now = absl::Now();
+  no_threads_since_ = std::min(no_threads_since_, now);
+  return now - no_threads_since_ > kDeathDelay;
 }
 
 absl::Status Observer::Read(absl::Duration timeout, Sink sink) {
@@ -128,9 +214,7 @@ absl::Status Observer::Read(absl::Duration timeout, Sink sink) {
       // A signal is the caller's business: back to it at once.
       if (::nanosleep(&nap, nullptr) != 0 || left < rest) return absl::OkStatus();
     }
-    // Before the ring is looked at: the last thread's last record is there before it is counted
-    // out.
-    const bool last = detached_ || (has_targets_ && LiveThreads() == 0);
+    const bool last = NothingMoreComes();
     size_t got = 0;
     RETURN_IF_ERROR(ScanPending(sink, got));
     RETURN_IF_ERROR(ReadRing(sink, got));
@@ -164,6 +248,10 @@ absl::Status Observer::ScanPending(Sink sink, size_t& got) {
   frames_.clear();
   RETURN_IF_ERROR(pending_.Scan(skeleton_->links.scan_pending, newly_attached_, frames_));
   newly_attached_ = false;
+  if (session_ && __atomic_load_n(&skeleton_->bss->unheard_threads, __ATOMIC_RELAXED) != 0) {
+    RETURN_IF_ERROR(LeaveModule(absl::UnavailableError(
+        "the engine of this trace was detached from a thread, or could not join a new one")));
+  }
   if (frames_.empty()) return absl::OkStatus();
   got += frames_.size();
   return sink(Bytes(reinterpret_cast<const std::byte*>(frames_.data()), frames_.size()));

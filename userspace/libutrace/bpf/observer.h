@@ -17,6 +17,7 @@
 #include "userspace/libutrace/bpf/pending_calls.h"
 #include "userspace/libutrace/bpf/ring_reader.h"
 #include "userspace/libutrace/record_source.h"
+#include "userspace/libutrace/session.h"
 
 struct observe_bpf;
 
@@ -30,12 +31,14 @@ struct ObserverOptions {
   // By syscall number; what lies beyond UTRACE_SYSCALLS is not used. Must live during Create only.
   absl::Span<const utrace_copy_rules> rules_x86_64;
   absl::Span<const utrace_copy_rules> rules_i386;
-  // Take calls from the module's own hook, which costs no thread but the traced ones anything.
-  bool calls_from_module = false;
+  // Take calls from the module's per-thread hook if that can be done, which costs no thread but the
+  // traced ones anything; else from the raw tracepoint, as always without.
+  bool use_module = true;
 };
 
 // The BPF engine: loaded and attached while this lives. Touches only what is added to it, never
-// stops or delays a thread, and needs no module.
+// stops or delays a thread, and needs no module. If there is one, it has the module's hooks tell it
+// of calls, by an engine that does nothing else, and records what the module alone knows.
 class Observer : public RecordSource {
  public:
   static absl::StatusOr<std::unique_ptr<Observer>> Create(const ObserverOptions& options);
@@ -59,25 +62,38 @@ class Observer : public RecordSource {
   // Threads traced and alive.
   uint64_t LiveThreads() const;
 
+  // Whether calls come from the module's hook; if not, why not.
+  bool CallsFromModule() const { return why_not_.ok(); }
+  const absl::Status& WhyNotFromModule() const { return why_not_; }
+
  private:
   struct SkeletonDeleter {
     void operator()(observe_bpf* skeleton) const;
   };
 
-  Observer(const ObserverOptions& options, std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton,
-           std::unique_ptr<RingReader> ring);
+  using Skeleton = std::unique_ptr<observe_bpf, SkeletonDeleter>;
+
+  static absl::StatusOr<Skeleton> LoadPrograms(const ObserverOptions& options, bool module);
+  Observer(const ObserverOptions& options, Skeleton skeleton, std::unique_ptr<RingReader> ring,
+           std::unique_ptr<Session> session, absl::Status why_not);
 
   absl::Status Add(pid_t pid, uint32_t flags);
+  absl::Status AttachEngine(const UniqueFd& pidfd, pid_t pid);
+  absl::Status LeaveModule(absl::Status why);
   absl::Status ReadRing(Sink sink, size_t& got);
   absl::Status ScanPending(Sink sink, size_t& got);
+  bool NothingMoreComes();
 
   const bool follow_;
-  std::unique_ptr<observe_bpf, SkeletonDeleter> skeleton_;
+  Skeleton skeleton_;
   std::unique_ptr<RingReader> ring_;
+  std::unique_ptr<Session> session_;  // while calls come from the module
+  absl::Status why_not_;
   PendingCalls pending_;
   std::string frames_;
   absl::Time next_scan_ = absl::InfinitePast();
   absl::Time next_look_ = absl::InfinitePast();
+  absl::Time no_threads_since_ = absl::InfiniteFuture();
   absl::Duration nap_;
   bool has_targets_ = false;
   bool newly_attached_ = false;

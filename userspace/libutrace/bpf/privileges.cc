@@ -52,6 +52,11 @@ absl::StatusOr<std::vector<std::string>> MissingCapabilities() {
   return missing;
 }
 
+absl::StatusOr<bool> HasCapability(int capability) {
+  ASSIGN_OR_RETURN(const uint64_t mask, EffectiveCapabilities());
+  return (mask >> capability & 1) != 0;
+}
+
 absl::Status CheckCanObserve() {
   ASSIGN_OR_RETURN(const std::vector<std::string> missing, MissingCapabilities());
   if (!missing.empty()) {

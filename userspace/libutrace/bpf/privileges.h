@@ -13,6 +13,9 @@ namespace utrace {
 // Of the capabilities an observer needs, those this process does not have: "CAP_BPF"...
 absl::StatusOr<std::vector<std::string>> MissingCapabilities();
 
+// Whether this process has a capability, in effect.
+absl::StatusOr<bool> HasCapability(int capability);
+
 // Whether an observer can be loaded here at all: capabilities, kernel BTF, lockdown. The error
 // names what is missing and the one command that mends it.
 absl::Status CheckCanObserve();

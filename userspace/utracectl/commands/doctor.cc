@@ -63,7 +63,15 @@ Finding CheckLockdown() {
 Finding CheckObserver() {
   // What the other checks look at one by one, done for once in earnest.
   const absl::StatusOr<std::unique_ptr<Observer>> observer = Observer::Create({});
-  if (observer.ok()) return {Finding::State::kGood, "the observer loads and attaches", ""};
+  if (observer.ok()) {
+    return {Finding::State::kGood,
+            absl::StrCat("the observer loads and attaches; calls come from ",
+                         (*observer)->CallsFromModule()
+                             ? "the module's hooks on traced threads, others pay nothing"
+                             : absl::StrCat("the raw tracepoint, since: ",
+                                            (*observer)->WhyNotFromModule().message())),
+            ""};
+  }
   return {Finding::State::kMissing, std::string(observer.status().message()), ""};
 }
 

@@ -18,6 +18,7 @@
 #include "userspace/utracectl/commands/commands.h"
 #include "userspace/utracectl/hold_text.h"
 #include "userspace/utracectl/output/control_json.h"
+#include "userspace/utracectl/output/place_text.h"
 #include "userspace/utracectl/output/table.h"
 
 namespace utrace {
@@ -126,7 +127,7 @@ void PrintEngine(const EngineView& engine) {
     const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
     std::string state = DoingText(info.tid);
     if (IsAsleep(info)) {
-      state = absl::StrCat("held ", PlaceText(at_event ? info.event : 0, info.nr, false));
+      state = absl::StrCat("held ", PlaceText(at_event ? info.event : 0, info.nr, Abi::kX8664));
     } else if (IsHeld(info)) {
       state += ", to be held";
     }

@@ -15,6 +15,7 @@
 #include "userspace/utracectl/commands/commands.h"
 #include "userspace/utracectl/hold_text.h"
 #include "userspace/utracectl/output/control_json.h"
+#include "userspace/utracectl/output/place_text.h"
 #include "userspace/utracectl/output/table.h"
 
 namespace utrace {
@@ -38,7 +39,7 @@ std::string StateText(const ThreadView& thread) {
   for (const utrace_info& info : thread.engines) {
     if (!IsAsleep(info)) continue;
     const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
-    return absl::StrCat("held ", PlaceText(at_event ? info.event : 0, info.nr, false));
+    return absl::StrCat("held ", PlaceText(at_event ? info.event : 0, info.nr, Abi::kX8664));
   }
   const std::string doing = DoingText(thread.info.tid);
   for (const utrace_info& info : thread.engines) {

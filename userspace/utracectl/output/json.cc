@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "absl/strings/escaping.h"
+#include "userspace/libutrace/control_names.h"
 #include "userspace/libutrace/decode/constants.h"
 
 namespace utrace {
@@ -202,14 +203,18 @@ struct BodyWriter {
     Name("lost");
     Number("count", lost.count);
   }
+  void HeldAt(uint32_t event) { String("event", event == 0 ? "asynchronous" : EventName(event)); }
   void operator()(const StopEvent& stop) {
     Name("stop");
-    Number("engine", stop.engine);
-    Number("event", stop.event);
+    HeldAt(stop.event);
+    if (stop.nr < 0) return;
+    String("abi", AbiName(stop.abi));
+    Signed("nr", stop.nr);
+    String("name", SyscallName(stop.abi, stop.nr));
   }
   void operator()(const ResumeEvent& resume) {
     Name("resume");
-    Number("engine", resume.engine);
+    HeldAt(resume.event);
   }
   void operator()(const DeathEvent& death) {
     Name("death");

@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "include/uapi/utrace.h"
 #include "userspace/utracectl/output/json.h"
 #include "userspace/utracectl/output/text.h"
 #include "userspace/utracectl/testing/json_schema.h"
@@ -95,6 +96,15 @@ TEST(TextWriterTest, ASignalShowsWhatItsSenderSaid) {
             "si_utime=0, si_stime=0} ---\n");
 }
 
+TEST(TextWriterTest, AHoldSaysWhere) {
+  TextWriter writer({});
+  EXPECT_EQ(TextOf(writer, Of(StopEvent{UTRACE_EVENT(SYSCALL_ENTRY), SYS_close, Abi::kX8664})),
+            "--- utrace: held at the entry of close ---\n");
+  EXPECT_EQ(TextOf(writer, Of(StopEvent{0, -1, Abi::kX8664})),
+            "--- utrace: held before its next instruction ---\n");
+  EXPECT_EQ(TextOf(writer, Of(ResumeEvent{})), "--- utrace: resumed ---\n");
+}
+
 TEST(TextWriterTest, LossIsShownAtItsPlace) {
   TextWriter writer({});
   EXPECT_EQ(TextOf(writer, Of(LostEvent{12})), "+++ 12 events lost here +++\n");
@@ -131,11 +141,12 @@ TEST_F(JsonWriterTest, EveryKindOfEventFitsTheSchema) {
   exec.filename = "/bin/\xff";
   exec.argv = {"a", "\xfe"};
   exec.argv_truncated = true;
+  const StopEvent held{UTRACE_EVENT(SYSCALL_ENTRY), SYS_close, Abi::kX8664};
   for (const EventBody& body :
        {EventBody(Close(true)), EventBody(PendingRead()), EventBody(ResumedRead()),
         EventBody(ForkEvent{}), EventBody(exec), EventBody(ExitEvent{}),
         EventBody(ExitEvent{SIGKILL, true}), EventBody(ChildGone()), EventBody(sent),
-        EventBody(LostEvent{3}), EventBody(StopEvent{}), EventBody(ResumeEvent{}),
+        EventBody(LostEvent{3}), EventBody(StopEvent{}), EventBody(held), EventBody(ResumeEvent{}),
         EventBody(DeathEvent{}), EventBody(ReapEvent{})}) {
     LineOf(Of(body));
   }

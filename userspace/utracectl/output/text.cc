@@ -9,6 +9,7 @@
 #include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/decode/quote.h"
 #include "userspace/libutrace/decode/struct_text.h"
+#include "userspace/utracectl/output/place_text.h"
 
 namespace utrace {
 namespace {
@@ -133,14 +134,14 @@ void TextWriter::Body(const LostEvent& lost, std::string* line) {
 }
 
 void TextWriter::Body(const StopEvent& stop, std::string* line) {
-  absl::StrAppend(line, "+++ stopped by engine ", stop.engine, " +++");
+  absl::StrAppend(line, "--- utrace: held ", PlaceText(stop.event, stop.nr, stop.abi), " ---");
 }
 
-void TextWriter::Body(const ResumeEvent& resume, std::string* line) {
-  absl::StrAppend(line, "+++ released by engine ", resume.engine, " +++");
+void TextWriter::Body(const ResumeEvent&, std::string* line) {
+  absl::StrAppend(line, "--- utrace: resumed ---");
 }
 
-// Exit and reaping have no line in strace's form; -j shows them.
+// The exit's line has said it; -j shows these too.
 void TextWriter::Body(const DeathEvent&, std::string*) {}
 void TextWriter::Body(const ReapEvent&, std::string*) {}
 

@@ -195,9 +195,8 @@ int BPF_PROG(on_utrace_syscall_exit, struct task_struct *task, struct pt_regs *r
 }
 
 /* The module's words on a thread of its own: all but the reaping are told by the thread itself. */
-static __always_inline struct utrace_rec_notice *reserve_notice(struct task_struct *task,
-							       struct observe_thread *thread,
-							       __u8 type)
+static __always_inline struct utrace_rec_notice *
+reserve_notice(struct task_struct *task, struct observe_thread *thread, __u8 type)
 {
 	struct utrace_rec_notice *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
 

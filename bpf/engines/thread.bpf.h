@@ -4,10 +4,10 @@
 #define _UTRACE_THREAD_BPF_H
 
 /* uapi's macros are not in BTF, so vmlinux.h lacks them. */
-#define TS_COMPAT		0x0002
-#define __X32_SYSCALL_BIT	0x40000000
-#define PF_EXITING		0x00000004
-#define TASK_NEW		0x00000800
+#define TS_COMPAT	  0x0002
+#define __X32_SYSCALL_BIT 0x40000000
+#define PF_EXITING	  0x00000004
+#define TASK_NEW	  0x00000800
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

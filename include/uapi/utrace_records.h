@@ -136,8 +136,8 @@ struct utrace_rec_lost {
 /* STOP, RESUME, DEATH, REAP of the module. Whose engine holds is not known at that place. */
 struct utrace_rec_notice {
 	struct utrace_rec_head head;
-	__s32 nr;    /* of the call it is in, STOP and RESUME only; -1: none */
-	__u16 abi;   /* of that call */
+	__s32 nr;  /* of the call it is in, STOP and RESUME only; -1: none */
+	__u16 abi; /* of that call */
 	__u16 reserved;
 	__u32 event; /* one UTRACE_EVENT() at which it is held, 0 for an asynchronous stop */
 	__s32 code;  /* DEATH: as wait(2) has it */

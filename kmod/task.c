@@ -107,6 +107,8 @@ static int utrace_enter(struct utrace *utrace)
 
 	read_lock(k_tasklist_lock);
 	hash_add_rcu(table, &utrace->hash, (unsigned long)task);
+	/* Pairs with disown_child(). */
+	smp_mb__before_atomic();
 	set_bit(UTRACE_WORK_BIT, work);
 	/* Pairs with the cmpxchg in wait_task_zombie(). */
 	smp_mb__after_atomic();

@@ -31,6 +31,13 @@ static void disown_child(struct task_struct *child)
 	clear_bit(UTRACE_WORK_BIT, work);
 	if (!test_tsk_thread_flag(child, TIF_SINGLESTEP))
 		clear_bit(SYSCALL_WORK_BIT_SYSCALL_EXIT_TRAP, work);
+	/*
+	 * It is in its group's list already, so somebody may have attached to it before we came:
+	 * then the mark was its own.  Pairs with utrace_enter(), which enters it in the table
+	 * first and marks it then: either we find it there, or the mark comes after.
+	 */
+	smp_mb__after_atomic();
+	utrace_rearm(child);
 }
 
 void utrace_report_clone(struct task_struct *child)

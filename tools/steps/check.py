@@ -26,9 +26,11 @@ def steps_of(options):
         Step("rig", [], tests="rig"),
         Step("vm", [], tests="vm"),
         Step("smoke", [], tests="smoke"),
+        Step("seed", [], tests="seed"),
     ]
     if options.full:
         steps.append(Step("full", [], tests="full"))
+        steps.append(Step("mutations", ["tests/integration/mutations/run", "--own"]))
     return steps
 
 
@@ -36,9 +38,10 @@ def main():
     parser = argparse.ArgumentParser(
         prog="./check",
         description="Sets up and builds everything, then: lint, unit tests, the tests of the VM rig, all behaviour "
-                    "tests on 6.12, and the smoke tests on 6.1 and 7.3. With CI=true a skipped test fails the check.")
+                    "tests on 6.12, the smoke tests on 6.1 and 7.3, and the races on 6.12 with gates. With CI=true a skipped "
+                    "test fails the check.")
     parser.add_argument("--full", action="store_true",
-                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, too")
+                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, and the mutations, too")
     options = parser.parse_args()
     steps, progress, begin = steps_of(options), Progress(), time.monotonic()
     # Without a build there is nothing to test; after that each step says something the others do not.

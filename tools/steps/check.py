@@ -38,10 +38,10 @@ def main():
     parser = argparse.ArgumentParser(
         prog="./check",
         description="Sets up and builds everything, then: lint, unit tests, the tests of the VM rig, all behaviour "
-                    "tests on 6.12, the smoke tests on 6.1 and 7.3, and the races on 6.12 with gates. With CI=true a skipped "
-                    "test fails the check.")
+                    "tests on 6.12, the smoke tests on 6.1 and 7.3, and the races on 6.12 with gates. With CI=true "
+                    "a skipped test fails the check.")
     parser.add_argument("--full", action="store_true",
-                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, and the mutations, too")
+                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, and the mutations")
     options = parser.parse_args()
     steps, progress, begin = steps_of(options), Progress(), time.monotonic()
     # Without a build there is nothing to test; after that each step says something the others do not.

@@ -19,7 +19,8 @@
 namespace utrace::vm {
 namespace {
 
-// The descriptor on which a command may write result lines of its own; vm/guest/run_tests.py does.
+// The descriptor on which a command writes result lines of its own, if its job says so;
+// vm/guest/run_tests.py does. Others begin with three descriptors, as programs expect.
 constexpr int kVerdictFd = 3;
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
@@ -135,7 +136,9 @@ Ending RunCommand(const Job& job, int out_port, int verdict_port) {
     dup2(ends[1], STDERR_FILENO);
     close(nothing);
     // The port may have that number already, and then dup2() would leave it to be closed at exec.
-    if (dup2(verdict_port, kVerdictFd) < 0 || fcntl(kVerdictFd, F_SETFD, 0) != 0) _exit(126);
+    if (job.verdict && (dup2(verdict_port, kVerdictFd) < 0 || fcntl(kVerdictFd, F_SETFD, 0) != 0)) {
+      _exit(126);
+    }
     Exec(job);
   }
   close(ends[1]);

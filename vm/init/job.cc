@@ -21,6 +21,8 @@ Job ReadJob(const std::string& path) {
     const std::string value(record.substr(equals + 1));
     if (key == "shell") {
       job.shell = value == "1";
+    } else if (key == "verdict") {
+      job.verdict = value == "1";
     } else if (key == "rows") {
       job.rows = std::atoi(value.c_str());
     } else if (key == "columns") {

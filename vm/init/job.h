@@ -17,6 +17,8 @@ struct DiskMount {
 struct Job {
   // An interactive shell on a terminal of its own instead of a command on pipes.
   bool shell = false;
+  // The command writes result lines of its own to the verdict's descriptor.
+  bool verdict = false;
   int rows = 24;
   int columns = 80;
   // A module that is loaded before the command; empty for none.

@@ -51,6 +51,10 @@ absl::StatusOr<ThreadId> ParseThreadId(absl::string_view text) {
                  "it takes one or two numbers, as in 812 or 812/815");
 }
 
+std::string ThreadIdError(const std::string& text) {
+  return std::string(ParseThreadId(text).status().message());
+}
+
 absl::StatusOr<ThreadTarget> ThreadTarget::Open(absl::string_view verb, ThreadId id) {
   const std::string attempt = absl::StrCat(verb, " process ", id.pid);
   absl::StatusOr<ThreadInfo> leader = ReadThread(id.pid);

@@ -22,6 +22,8 @@ struct ThreadId {
 };
 
 absl::StatusOr<ThreadId> ParseThreadId(absl::string_view text);
+// For the parser of the command line: what is wrong with it, or nothing.
+std::string ThreadIdError(const std::string& text);
 
 // A living process, or thread of one, that may be held at all: none of the kernel's, not ourselves.
 class ThreadTarget {

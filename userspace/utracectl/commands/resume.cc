@@ -107,6 +107,7 @@ Run DefineResume(CLI::App& app) {
   auto options = std::make_shared<ResumeOptions>();
   app.add_option("target", options->target, "a process, or one thread of it")
       ->required()
+      ->check(ThreadIdError)
       ->type_name("PID[/TID]");
   auto* engine = app.add_option("--engine", options->engine,
                                 "let go what this engine holds (default: the only one that does)")

@@ -237,12 +237,19 @@ Run DefineStop(CLI::App& app) {
   auto options = std::make_shared<StopOptions>();
   app.add_option("-p,--pid", options->target, "a process, or one thread of it")
       ->required()
+      ->check(ThreadIdError)
       ->type_name("PID[/TID]");
   app.add_option("--at", options->at,
                  "hold each thread at the entry of its next call of this name, not at once")
       ->type_name("syscall:NAME")
       ->check([](const std::string& text) {
-        return text.starts_with("syscall:") ? "" : "it takes syscall:NAME, as in syscall:openat";
+        absl::string_view call = text;
+        if (!absl::ConsumePrefix(&call, "syscall:")) {
+          return std::string("it takes syscall:NAME, as in syscall:openat");
+        }
+        absl::Status unknown;
+        CallNumber(call, &unknown);
+        return std::string(unknown.message());
       });
   app.add_flag("--interrupt", options->interrupt,
                "break blocking calls, after saying what each thread will see of it");

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// utracectl stop, hold, resume, ps and engine, on running programs.
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <regex>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/cli.h"
+
+namespace utrace::test {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+// Of those who hold a process, as `engine list` has it, in order: {engine, owner}.
+std::vector<std::pair<std::string, pid_t>> Engines() {
+  static const std::regex row("^([0-9]+) +.*\\(([0-9]+)\\) .* control .*");
+  std::vector<std::pair<std::string, pid_t>> engines;
+  std::smatch match;
+  for (const std::string& line : LinesOf(RunCli({"engine", "list"}).out)) {
+    // The owner comes before the target, and both have a number in brackets.
+    static const std::regex owner("^([0-9]+) +[^ ]+ \\(([0-9]+)\\)");
+    if (!std::regex_match(line, row) || !std::regex_search(line, match, owner)) continue;
+    engines.emplace_back(match[1], std::stoi(match[2]));
+  }
+  return engines;
+}
+
+class CliControlTest : public testing::Test {
+ protected:
+  // Holders in the background outlive a test that failed.
+  void TearDown() override { RunCli({"engine", "detach", "--all"}); }
+};
+
+TEST_F(CliControlTest, SmokeHoldStopsBeforeTheFirstInstruction) {
+  Cli hold({"hold", "--", "sh", "-c", "echo ran; exit 7"});
+  ASSERT_TRUE(hold.Says("before the first instruction"));
+  EXPECT_THAT(RunCli({"ps"}).out, HasSubstr("held at its exec, before the first instruction"));
+  usleep(300'000);
+  EXPECT_THAT(hold.Out(), Not(HasSubstr("ran\n")));
+  hold.Kill(SIGTERM);
+  EXPECT_EQ(hold.Wait(), 7);
+  EXPECT_THAT(hold.Out(), HasSubstr("ran\n"));
+}
+
+TEST_F(CliControlTest, HoldPassesOnTheProgramsDeath) {
+  Cli hold({"hold", "--", "sh", "-c", "kill -USR2 $$"});
+  ASSERT_TRUE(hold.Says("before the first instruction"));
+  hold.Kill(SIGTERM);
+  EXPECT_EQ(hold.Wait(), 128 + SIGUSR2);
+}
+
+TEST_F(CliControlTest, SmokeStopAtACallAndResumeByAnother) {
+  Opener target;
+  const CliResult stop = RunCli(
+      {"stop", "-p", target.Name(), "--at", "syscall:openat", "--background", "--wait", "10"});
+  ASSERT_EQ(stop.status, 0) << stop.err;
+  EXPECT_TRUE(target.StandsStill());
+  EXPECT_THAT(RunCli({"ps", "-p", target.Name()}).out, HasSubstr("held at the entry of openat"));
+  EXPECT_THAT(RunCli({"ps", "-p", target.Name()}).out, HasSubstr("utracectl-holder"));
+  const CliResult resume = RunCli({"resume", target.Name()});
+  EXPECT_EQ(resume.status, 0) << resume.err;
+  EXPECT_THAT(resume.out, HasSubstr("goes on"));
+  EXPECT_TRUE(target.Runs());
+}
+
+TEST_F(CliControlTest, SmokeAStopInTheForegroundEndsWithIt) {
+  for (const int signal : {SIGTERM, SIGINT, SIGKILL}) {
+    Opener target;
+    Cli stop({"stop", "-p", target.Name(), "--wait", "10"});
+    ASSERT_TRUE(stop.Says("to let go: Ctrl-C"));
+    EXPECT_TRUE(target.StandsStill());
+    stop.Kill(signal);
+    EXPECT_EQ(stop.Wait(), signal == SIGKILL ? 128 + SIGKILL : 0);
+    EXPECT_TRUE(target.Runs()) << signal;
+  }
+}
+
+TEST_F(CliControlTest, BlockedThreadsAreArmedAndInterruptTellsWhatTheyWillSee) {
+  Fork blocked([]() -> int {
+    epoll_event event;
+    return epoll_wait(epoll_create1(0), &event, 1, -1) < 0 ? 3 : 4;
+  });
+  const std::string pid = std::to_string(blocked.pid());
+  ASSERT_TRUE(Eventually([&] { return StateOf(blocked.pid()) == 'S'; }));
+  Cli stop({"stop", "-p", pid});
+  EXPECT_TRUE(stop.Says("armed: tid " + pid +
+                        " blocked in epoll_wait; it will run no further instruction of its own"));
+  stop.Kill(SIGTERM);
+  EXPECT_EQ(stop.Wait(), 0);
+  const CliResult late = RunCli({"stop", "-p", pid, "--wait", "0.5"});
+  EXPECT_EQ(late.status, 1);
+  EXPECT_THAT(late.err, HasSubstr("blocked in epoll_wait"));
+  EXPECT_EQ(StateOf(blocked.pid()), 'S');
+  Cli interrupt({"stop", "-p", pid, "--interrupt", "--wait", "10"});
+  EXPECT_TRUE(interrupt.Says("interrupt: tid " + pid + ": epoll_wait"));
+  ASSERT_TRUE(interrupt.Says("held: "));
+  interrupt.Kill(SIGTERM);
+  EXPECT_EQ(interrupt.Wait(), 0);
+  EXPECT_EQ(blocked.Wait(), 3 << 8);
+}
+
+TEST_F(CliControlTest, SmokeAThreadRunsOnlyWhenBothHoldersHaveLetGo) {
+  Opener target;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--background", "--wait", "10"}).status, 0);
+  }
+  const auto engines = Engines();
+  ASSERT_EQ(engines.size(), 2u) << RunCli({"engine", "list"}).out;
+  const CliResult vague = RunCli({"resume", target.Name()});
+  EXPECT_EQ(vague.status, 1);
+  EXPECT_THAT(vague.err, HasSubstr("several engines hold it"));
+  const CliResult first = RunCli({"resume", target.Name(), "--engine", engines[0].first});
+  EXPECT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("is still held by engine " + engines[1].first));
+  EXPECT_TRUE(target.StandsStill());
+  EXPECT_EQ(RunCli({"resume", target.Name()}).status, 0);
+  EXPECT_TRUE(target.Runs());
+}
+
+TEST_F(CliControlTest, AHolderThatIsKilledTakesItsHoldWithItAndNoOther) {
+  Opener target;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--background", "--wait", "10"}).status, 0);
+  }
+  const auto engines = Engines();
+  ASSERT_EQ(engines.size(), 2u);
+  kill(engines[0].second, SIGKILL);
+  ASSERT_TRUE(Eventually([] { return Engines().size() == 1; }));
+  EXPECT_TRUE(target.StandsStill());
+  EXPECT_EQ(Engines()[0], engines[1]);
+  kill(engines[1].second, SIGKILL);
+  EXPECT_TRUE(target.Runs());
+  EXPECT_TRUE(Eventually([] { return Engines().empty(); }));
+}
+
+TEST_F(CliControlTest, SmokeWhatStraceTracesCanBeHeld) {
+  Opener target;
+  Cli strace = Cli::Of({"strace", "-e", "trace=openat", "-p", target.Name()});
+  ASSERT_TRUE(strace.Says("openat(AT_FDCWD, \"/etc/hostname\""));
+  Cli stop({"stop", "-p", target.Name(), "--at", "syscall:openat", "--wait", "20"});
+  ASSERT_TRUE(stop.Says("at the entry of openat"));
+  EXPECT_TRUE(target.StandsStill());
+  EXPECT_THAT(RunCli({"ps", "-p", target.Name()}).out, HasSubstr(std::to_string(strace.pid())));
+  stop.Kill(SIGTERM);
+  EXPECT_EQ(stop.Wait(), 0);
+  EXPECT_TRUE(target.Runs());
+  const size_t before = strace.Err().size();
+  EXPECT_TRUE(Eventually([&] { return strace.Err().size() > before + 200; }));
+  strace.Kill(SIGINT);
+  EXPECT_NE(strace.Wait(), -1);
+  EXPECT_TRUE(target.Runs());
+}
+
+TEST_F(CliControlTest, WhatIsHeldCanBeTracedByStrace) {
+  Opener target;
+  ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--at", "syscall:openat", "--background", "--wait",
+                    "20"})
+                .status,
+            0);
+  Cli strace = Cli::Of({"strace", "-e", "trace=openat", "-p", target.Name()});
+  ASSERT_TRUE(Eventually([&] {
+    return ReadWhole("/proc/" + target.Name() + "/status")
+               .find("TracerPid:\t" + std::to_string(strace.pid()) + "\n") != std::string::npos;
+  }));
+  EXPECT_TRUE(target.StandsStill());
+  EXPECT_EQ(RunCli({"resume", target.Name()}).status, 0);
+  EXPECT_TRUE(strace.Says("openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY"));
+  strace.Kill(SIGINT);
+  EXPECT_NE(strace.Wait(), -1);
+  EXPECT_TRUE(target.Runs());
+}
+
+TEST_F(CliControlTest, SmokeDetachAllLetsTheModuleGo) {
+  Opener target;
+  ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--background", "--wait", "10"}).status, 0);
+  EXPECT_NE(Cli::Of({"rmmod", "utrace"}).Wait(), 0);
+  EXPECT_EQ(RunCli({"engine", "detach", "--all"}).status, 0);
+  EXPECT_TRUE(target.Runs());
+  // Each holder closes its device when it has read that its engine is gone.
+  EXPECT_TRUE(Eventually([] { return Cli::Of({"rmmod", "utrace"}).Wait() == 0; }));
+  const CliResult without = RunCli({"stop", "-p", target.Name()});
+  EXPECT_EQ(without.status, 1);
+  EXPECT_THAT(without.err, HasSubstr("utrace module"));
+  EXPECT_EQ(RunCli({"trace", "--", "true"}).status, 0);
+  EXPECT_EQ(Cli::Of({"insmod", "/payload/utrace.ko"}).Wait(), 0);
+}
+
+TEST_F(CliControlTest, AWrongTargetIsRefusedWithTheReason) {
+  Fork dead([] { return 0; });
+  const std::string gone = std::to_string(dead.pid());
+  ASSERT_EQ(dead.Wait(), 0);
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {gone, "there is no such process"},
+      {"2", "kernel thread"},
+      {"1/99999", "no such thread"},
+  };
+  for (const auto& [target, reason] : cases) {
+    const CliResult stop = RunCli({"stop", "-p", target});
+    EXPECT_EQ(stop.status, 1) << target;
+    EXPECT_THAT(stop.err, HasSubstr(reason)) << target;
+    EXPECT_EQ(LinesOf(stop.err).size(), 1u) << stop.err;
+  }
+  Cli itself = Cli::Of({"sh", "-c", "exec utracectl stop -p $$"});
+  EXPECT_EQ(itself.Wait(), 1);
+  EXPECT_THAT(itself.Err(), HasSubstr("it is this utracectl itself"));
+  EXPECT_EQ(RunCli({"stop", "-p", "1x"}).status, 2);
+  EXPECT_EQ(RunCli({"stop", "-p", "1", "--at", "syscall:nosuch"}).status, 2);
+  EXPECT_TRUE(Engines().empty());
+}
+
+TEST_F(CliControlTest, AnothersProcessIsRefused) {
+  Opener target;
+  const std::vector<std::string> as_nobody = {"setpriv", "--reuid=65534", "--regid=65534",
+                                              "--clear-groups", "utracectl"};
+  auto command = as_nobody;
+  for (const char* word : {"stop", "-p"}) command.push_back(word);
+  command.push_back(target.Name());
+  Cli stop = Cli::Of(command);
+  EXPECT_EQ(stop.Wait(), 1);
+  EXPECT_THAT(stop.Err(), HasSubstr("belongs to root"));
+  // Nor may he let go what root holds.
+  ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--background", "--wait", "10"}).status, 0);
+  command = as_nobody;
+  for (const char* word : {"resume", "--all"}) command.push_back(word);
+  command.push_back(target.Name());
+  Cli resume = Cli::Of(command);
+  EXPECT_EQ(resume.Wait(), 1);
+  EXPECT_TRUE(target.StandsStill());
+}
+
+}  // namespace
+}  // namespace utrace::test

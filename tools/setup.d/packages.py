@@ -16,6 +16,7 @@ BUILD = {
     "git": "the build and the checks ask it for the list of files",
     "libabsl-dev": "status, strings and containers of the userspace",
     "libcli11-dev": "the command line of utracectl",
+    "rapidjson-dev": "utracectl writes JSON, and the tests hold it against its schema",
     "libgtest-dev": "unit tests",
     "libgmock-dev": "unit tests",
     "libelf-dev": "libbpf and the BTF tools",

@@ -39,11 +39,42 @@ void session_unhold(struct session_thread *t, u64 seq, struct session_held *held
 		list_del_init(&t->ready);
 }
 
+/*
+ * A stop that was asked for and has not come to be: its owner has had the number from the call, so
+ * it is published, though no notice tells of it yet.
+ */
+static u64 session_stop_under_way(struct session_thread *t)
+{
+	struct utrace_engine_state state;
+
+	utrace_engine_state(t->engine, &state);
+	return state.seq[UTRACE_SLOT_ASYNC];
+}
+
+/*
+ * The numbers it answers, each to the core.  Perhaps none that we know to be open: late, repeated,
+ * never handed out.  The core knows.
+ */
+static int session_release(struct session_thread *t, u64 seq, struct session_held *held)
+{
+	int err = 0, slot;
+
+	if (seq != UTRACE_SEQ_LATEST)
+		return utrace_resume(t->engine, seq);
+	/* Not so the report's: its number may be of a callback that has not published its hold. */
+	if (!held->seq[UTRACE_SLOT_ASYNC])
+		held->seq[UTRACE_SLOT_ASYNC] = session_stop_under_way(t);
+	for (slot = 0; slot < 2 && !err; slot++) {
+		if (held->seq[slot])
+			err = utrace_resume(t->engine, held->seq[slot]);
+	}
+	return err;
+}
+
 int session_resume(struct session_thread *t, u64 seq)
 {
 	struct utrace_session *session = t->owner->session;
 	struct session_held held;
-	int err = 0, slot;
 
 	spin_lock_irq(&session->lock);
 	if (!session_settle(t)) {
@@ -53,17 +84,7 @@ int session_resume(struct session_thread *t, u64 seq)
 	session_unhold(t, seq, &held);
 	spin_unlock_irq(&session->lock);
 
-	/*
-	 * Perhaps none that we know to be open: late, repeated, never handed out.  The core
-	 * knows.
-	 */
-	if (seq != UTRACE_SEQ_LATEST)
-		return utrace_resume(t->engine, seq);
-	for (slot = 0; slot < 2 && !err; slot++) {
-		if (held.seq[slot])
-			err = utrace_resume(t->engine, held.seq[slot]);
-	}
-	return err;
+	return session_release(t, seq, &held);
 }
 
 static int session_answer_check(const struct utrace_answer *answer)

@@ -135,6 +135,19 @@ TEST_P(BlockedIn, AStopDisturbsNothing) {
   EXPECT_EQ(tracee.Hear(200), "");
 }
 
+// The stop's number was published by the call that asked for it: the resume answers it, early as
+// it is.
+TEST(Stop, ResumedBeforeTheThreadComesByItIsNotHeld) {
+  Tracee tracee({"actor"});
+  Device device = Device::Open();
+  const int64_t engine = device.Attach(tracee.pid(), 0);
+  ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'S'; }));
+  ASSERT_EQ(device.Control(engine, tracee.pid(), UTRACE_STOP), -EINPROGRESS);
+  ASSERT_EQ(device.Control(engine, 0, UTRACE_RESUME), 0);
+  EXPECT_EQ(tracee.Ask("call " + std::to_string(SYS_getpriority)), "20");
+  EXPECT_EQ(device.Next(0).type, 0u);
+}
+
 // Interrupted, it is held; and let go, the call is restarted as if nothing had been, but for
 // epoll_wait, which says EINTR as it does for SIGSTOP.
 TEST_P(BlockedIn, AnInterruptHoldsItAndTheCallIsRestarted) {

@@ -241,7 +241,8 @@ bool session_settle(struct session_thread *t);
  * that.
  */
 void session_unhold(struct session_thread *t, u64 seq, struct session_held *held);
-int session_resume(struct session_thread *t, u64 seq);
+/* @foreign: its owner is told. */
+int session_resume(struct session_thread *t, u64 seq, bool foreign);
 int session_answer(struct utrace_session *session, const struct utrace_answer *answer);
 
 /* ---- session_examine.c: a held thread's registers and memory ---- */

@@ -71,10 +71,11 @@ static int session_release(struct session_thread *t, u64 seq, struct session_hel
 	return err;
 }
 
-int session_resume(struct session_thread *t, u64 seq)
+int session_resume(struct session_thread *t, u64 seq, bool foreign)
 {
 	struct utrace_session *session = t->owner->session;
 	struct session_held held;
+	int err;
 
 	spin_lock_irq(&session->lock);
 	if (!session_settle(t)) {
@@ -84,7 +85,16 @@ int session_resume(struct session_thread *t, u64 seq)
 	session_unhold(t, seq, &held);
 	spin_unlock_irq(&session->lock);
 
-	return session_release(t, seq, &held);
+	err = session_release(t, seq, &held);
+	if (err || !foreign)
+		return err;
+	/* After it is so: the owner who reads this finds it so. */
+	spin_lock_irq(&session->lock);
+	if (t->linked && !t->gone)
+		session_post(t, UTRACE_NOTICE_RELEASED);
+	spin_unlock_irq(&session->lock);
+	session_wake(session);
+	return 0;
 }
 
 static int session_answer_check(const struct utrace_answer *answer)
@@ -190,7 +200,7 @@ int session_answer(struct utrace_session *session, const struct utrace_answer *a
 		if (err)
 			goto out;
 	}
-	err = session_resume(t, answer->seq);
+	err = session_resume(t, answer->seq, false);
 out:
 	utrace_engine_put(t->engine);
 	return err;

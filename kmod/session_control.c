@@ -125,7 +125,7 @@ static int session_control_one(struct utrace_session *session, struct session_th
 			control->seq = seq;
 		break;
 	case UTRACE_RESUME:
-		err = session_resume(t, control->seq);
+		err = session_resume(t, control->seq, t->owner->session != session);
 		break;
 	case UTRACE_DETACH: {
 		bool foreign = control->flags & UTRACE_CONTROL_FOREIGN;

@@ -75,6 +75,11 @@ static void session_fill(struct session_thread *t, struct utrace_notice *notice)
 	} else if (t->notices & (1u << UTRACE_NOTICE_MISSED)) {
 		notice->type = UTRACE_NOTICE_MISSED;
 		notice->result = -(s64)t->missed_errno;
+	} else if (t->notices & (1u << UTRACE_NOTICE_RELEASED)) {
+		/* Before the hold that came after it. */
+		notice->type = UTRACE_NOTICE_RELEASED;
+		notice->seq = t->held_seq;
+		notice->result = t->stop_seq;
 	} else if (t->notices & (1u << UTRACE_NOTICE_HELD)) {
 		notice->type = UTRACE_NOTICE_HELD;
 		session_fill_held(t, notice);

@@ -176,6 +176,11 @@ enum utrace_notice_type {
 	UTRACE_NOTICE_ATTACHED = 3, /* a newborn thread joined the engine */
 	UTRACE_NOTICE_GONE = 4,	    /* the thread left the engine: `reason`; its last notice */
 	UTRACE_NOTICE_MISSED = 5, /* a newborn of this thread could not join: `result` is -errno */
+	/*
+	 * Another has resumed it.  What this engine holds it for now: `seq` at an event, `result`
+	 * by an asynchronous stop; 0: nothing.
+	 */
+	UTRACE_NOTICE_RELEASED = 6,
 };
 
 enum utrace_gone_reason {

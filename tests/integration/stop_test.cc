@@ -15,8 +15,6 @@
 namespace utrace::test {
 namespace {
 
-constexpr uid_t kNobody = 65534;
-
 // Does it use its CPU, over a time in which a running thread surely would?
 bool Runs(pid_t pid) {
   const long before = TicksOf(pid);
@@ -283,53 +281,6 @@ TEST(Stop, TheSameThreadIsPtracedAtOnce) {
   EXPECT_EQ(ptrace(PTRACE_PEEKUSER, tracee.pid(), nullptr, nullptr), -1);
   EXPECT_EQ(errno, ESRCH);
   EXPECT_EQ(device.Resume(notice), 0);
-  EXPECT_EQ(tracee.Hear(), "20");
-}
-
-TEST(Foreign, AnotherSessionOfTheSameUserMayLetGo) {
-  Tracee tracee({"spinner"});
-  Device owner = Device::Open();
-  const int64_t engine = owner.Attach(tracee.pid(), 0);
-  ASSERT_TRUE(Accepted(owner.Control(engine, tracee.pid(), UTRACE_STOP)));
-  ASSERT_EQ(owner.Next().type, UTRACE_NOTICE_STOPPED);
-  Device other = Device::Open(O_RDONLY);
-  EXPECT_EQ(other.Control(engine, 0, UTRACE_RESUME), -ESRCH) << "not its own, and not foreign";
-  EXPECT_EQ(other.Foreign(engine, tracee.pid(), UTRACE_STOP), -EINVAL);
-  utrace_control control{};
-  EXPECT_EQ(other.Foreign(engine, tracee.pid(), UTRACE_RESUME, &control), 0);
-  EXPECT_EQ(control.affected, 1u);
-  EXPECT_EQ(control.held_by_others, 0u);
-  EXPECT_TRUE(Runs(tracee.pid()));
-  EXPECT_EQ(other.Foreign(engine, 0, UTRACE_DETACH), 0);
-  const utrace_notice gone = owner.Next();
-  EXPECT_EQ(gone.type, UTRACE_NOTICE_GONE);
-  EXPECT_EQ(gone.reason, UTRACE_GONE_RELEASED);
-  EXPECT_TRUE(owner.List().empty());
-}
-
-TEST(Foreign, AnotherUserMayNot) {
-  Tracee tracee({"actor"});
-  Device owner = Device::Open();
-  const int64_t engine =
-      owner.AttachForCalls(tracee.pid(), UTRACE_EVENT(SYSCALL_ENTRY), {SYS_getpriority});
-  ASSERT_GT(engine, 0);
-  tracee.Tell("call " + std::to_string(SYS_getpriority));
-  const utrace_notice held = owner.Next();
-  ASSERT_EQ(held.type, UTRACE_NOTICE_HELD);
-  ASSERT_EQ(owner.List(tracee.pid()).at(0).nr, SYS_getpriority);
-  Fork other([&] {
-    if (setresgid(kNobody, kNobody, kNobody) != 0 || setresuid(kNobody, kNobody, kNobody) != 0)
-      return 1;
-    Device device = Device::Open(O_RDONLY);
-    if (device.Foreign(engine, tracee.pid(), UTRACE_RESUME) != -EPERM) return 2;
-    if (device.Foreign(engine, 0, UTRACE_DETACH) != -EPERM) return 3;
-    const std::vector<utrace_info> infos = device.List(tracee.pid());
-    // He sees that it is held and by whom, as he could in /proc; not in which call.
-    return infos.size() == 1 && infos[0].owner == getppid() && infos[0].nr == -1 ? 0 : 4;
-  });
-  EXPECT_EQ(other.Wait(), 0);
-  EXPECT_EQ(tracee.Hear(200), "");
-  EXPECT_EQ(owner.Resume(held), 0);
   EXPECT_EQ(tracee.Hear(), "20");
 }
 

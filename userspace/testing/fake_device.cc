@@ -235,6 +235,11 @@ int FakeDevice::ControlOne(FakeModule::EngineState& engine, uint64_t id, pid_t t
         ++request.affected;
         request.held_by_others += module_->HeldByOthers(id, tid);
       }
+      if (engine.session != this) {
+        const auto& report = attachment.slots[UTRACE_SLOT_REPORT];
+        module_->Notify(id, tid, UTRACE_NOTICE_RELEASED, report.Open() ? report.stop_seq : 0,
+                        nullptr, 0, 0);
+      }
       return 0;
     }
     case UTRACE_INTERRUPT:

@@ -20,9 +20,6 @@
 namespace utrace {
 namespace {
 
-// Another's resume sends us no notice: how often we look whether our holds still stand.
-constexpr absl::Duration kCheckEvery = absl::Milliseconds(500);
-
 // A thread may die, or be let go by another, between its notice and our answer.
 absl::Status UnlessGone(const absl::Status& status) {
   const int error = ErrnoOf(status);
@@ -79,13 +76,13 @@ absl::StatusOr<Holding::End> Holding::Run(const std::function<bool()>& done, abs
                                           absl::Duration tick) {
   for (;;) {
     RETURN_IF_ERROR(ReadNotices());
-    if (absl::Now() - last_check_ >= kCheckEvery) RETURN_IF_ERROR(CheckAgainstModule());
+    if (doubtful_) RETURN_IF_ERROR(CheckAgainstModule());
     if (done()) return End::kDone;
     if (asked_to_end_) return End::kAskedToEnd;
     if (Count(State::kArmed) + Count(State::kHeld) == 0) return End::kNothingLeft;
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return End::kTimeout;
-    RETURN_IF_ERROR(WaitForAnything(std::min({left, tick, kCheckEvery})).status());
+    RETURN_IF_ERROR(WaitForAnything(std::min(left, tick)).status());
   }
 }
 
@@ -126,7 +123,12 @@ absl::Status Holding::Handle(const utrace_notice& notice) {
       print_(absl::StrCat("lost: a thread or child of tid ", notice.tid,
                           " runs unwatched: ", ErrnoText(static_cast<int>(-notice.result))));
       return absl::OkStatus();
+    case UTRACE_NOTICE_RELEASED:
+      doubtful_ = true;
+      return absl::OkStatus();
     case UTRACE_NOTICE_GONE:
+      // It may have been the leader, whose number goes on with another thread's state.
+      doubtful_ = true;
       HandleGone(notice);
       return absl::OkStatus();
     default:
@@ -161,10 +163,9 @@ void Holding::HandleGone(const utrace_notice& notice) {
   }
 }
 
-// The module knows best which holds stand; an exec by a thread other than the first changes its
-// number without a notice, too.
+// The module knows best which holds stand, and under which number.
 absl::Status Holding::CheckAgainstModule() {
-  last_check_ = absl::Now();
+  doubtful_ = false;
   ASSIGN_OR_RETURN(const std::vector<utrace_info> infos, session_->List());
   std::map<Key, utrace_info> now;
   for (const utrace_info& info : infos) {

@@ -97,7 +97,8 @@ class Holding {
   UniqueFd signals_;
   sigset_t mask_before_{};
   bool asked_to_end_ = false;
-  absl::Time last_check_ = absl::InfinitePast();
+  // Others have changed what we hold: the module is to be asked.
+  bool doubtful_ = false;
 };
 
 }  // namespace utrace

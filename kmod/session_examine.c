@@ -2,8 +2,10 @@
 /* The registers and the memory of a thread while its engine holds it. */
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 #include <linux/wait_bit.h>
 
+#include "compat/call.h"
 #include "session.h"
 
 static const struct user_regset *session_regset(struct task_struct *task, u32 type)
@@ -17,6 +19,26 @@ static const struct user_regset *session_regset(struct task_struct *task, u32 ty
 			return &view->regsets[i];
 	}
 	return NULL;
+}
+
+/* -EBUSY, and nothing is written: it is in a call, and would change what the call's end sets. */
+static int session_regs_write(struct session_thread *t, const struct user_regset *regset,
+			      unsigned int len, const void *buf)
+{
+	struct task_struct *task = utrace_engine_task(t->engine);
+	struct pt_regs *regs = task_pt_regs(task);
+	struct pt_regs before = *regs;
+	bool mid_call;
+	int err;
+
+	spin_lock_irq(&t->owner->session->lock);
+	mid_call = session_mid_call(t);
+	spin_unlock_irq(&t->owner->session->lock);
+	err = regset->set(task, regset, 0, len, buf, NULL);
+	if (err || !mid_call || utrace_call_same(&before, regs))
+		return err;
+	*regs = before;
+	return -EBUSY;
 }
 
 static int session_regs_copy(struct session_thread *t, struct utrace_regs *regs, void *buf)
@@ -33,7 +55,7 @@ static int session_regs_copy(struct session_thread *t, struct utrace_regs *regs,
 			return -EOPNOTSUPP;
 		if (!regs->len || regs->len > size || regs->len % regset->size)
 			return -EINVAL;
-		return regset->set(task, regset, 0, regs->len, buf, NULL);
+		return session_regs_write(t, regset, regs->len, buf);
 	}
 	size = regset_get(task, regset, min_t(unsigned int, regs->len, size), buf);
 	if (size < 0)

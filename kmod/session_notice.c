@@ -23,6 +23,29 @@ int session_wait(struct utrace_session *session, long timeout)
 }
 
 /*
+ * KVM and io_uring run a thread's works, and so our stops, in the middle of a call (H-19); at
+ * these events it is there in any case.
+ */
+bool session_mid_call(const struct session_thread *t)
+{
+	struct task_struct *task = utrace_engine_task(t->engine);
+	struct pt_regs *regs = task_pt_regs(task);
+
+	if (t->held_seq) {
+		switch (t->event) {
+		case UTRACE_EVENT_BIT_SYSCALL_ENTRY:
+		case UTRACE_EVENT_BIT_SYSCALL_EXIT:
+			return false;
+		case UTRACE_EVENT_BIT_CLONE:
+		case UTRACE_EVENT_BIT_EXEC:
+		case UTRACE_EVENT_BIT_EXIT:
+			return syscall_get_nr(task, regs) >= 0;
+		}
+	}
+	return utrace_call_unfinished(task, regs);
+}
+
+/*
  * The call in the registers of a thread that this session holds.  Under the session's lock,
  * where nobody lets it go.  SIGKILL may have: but then it is not yet past session_gone(), so
  * that its stack is there, and it will never again be in user mode.
@@ -44,6 +67,8 @@ static void session_fill_call(struct session_thread *t, struct utrace_notice *no
 		if (utrace_call_compat(task))
 			notice->flags |= UTRACE_NOTICE_COMPAT;
 	}
+	if (session_mid_call(t))
+		notice->flags |= UTRACE_NOTICE_IN_SYSCALL;
 	if (notice->event == UTRACE_EVENT(SYSCALL_EXIT))
 		notice->result = syscall_get_return_value(task, regs);
 }
@@ -54,10 +79,6 @@ static void session_fill_held(struct session_thread *t, struct utrace_notice *no
 	notice->event = 1u << t->event;
 	notice->result = t->value;
 	session_fill_call(t, notice);
-	/* In the middle of a call: what is written there is overwritten when it ends. */
-	if (notice->nr >= 0 &&
-	    (notice->event & (UTRACE_EVENT(CLONE) | UTRACE_EVENT(EXEC) | UTRACE_EVENT(EXIT))))
-		notice->flags |= UTRACE_NOTICE_IN_SYSCALL;
 }
 
 static void session_fill(struct session_thread *t, struct utrace_notice *notice)

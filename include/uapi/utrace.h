@@ -189,7 +189,8 @@ enum utrace_gone_reason {
 	UTRACE_GONE_RELEASED = 3, /* by another, or by the operator */
 };
 
-#define UTRACE_NOTICE_IN_SYSCALL (1u << 0) /* result and registers of the call are not writable */
+/* In the middle of a call: its number and result are not writable (EBUSY). */
+#define UTRACE_NOTICE_IN_SYSCALL (1u << 0)
 #define UTRACE_NOTICE_COMPAT	 (1u << 1) /* a 32-bit call: nr is an i386 number */
 
 struct utrace_notice {

@@ -16,6 +16,21 @@ static inline bool utrace_call_compat(struct task_struct *task)
 	return syscall_get_arch(task) == AUDIT_ARCH_I386;
 }
 
+/*
+ * In the middle of its call, where the result's place still has what the entry put there.  A call
+ * that has just ended with -ENOSYS looks the same: it is taken for unfinished.
+ */
+static inline bool utrace_call_unfinished(struct task_struct *task, struct pt_regs *regs)
+{
+	return syscall_get_nr(task, regs) >= 0 && syscall_get_return_value(task, regs) == -ENOSYS;
+}
+
+/* Do both have the same call, and the same in its result's place? */
+static inline bool utrace_call_same(const struct pt_regs *a, const struct pt_regs *b)
+{
+	return a->orig_ax == b->orig_ax && a->ax == b->ax;
+}
+
 /* At the call's entry: run this one instead. */
 static inline void utrace_call_set(struct task_struct *task, struct pt_regs *regs, int nr,
 				   const u64 args[6])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/device.h"
 
+#include <elf.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -107,6 +108,17 @@ int Device::Resume(uint64_t engine, pid_t tid, uint64_t seq) {
 }
 
 int Device::Answer(utrace_answer answer) { return Call(UTRACE_IOC_ANSWER, &answer); }
+
+int Device::Regs(uint64_t engine, pid_t tid, user_regs_struct* values, uint32_t flags) {
+  utrace_regs regs{};
+  regs.flags = flags;
+  regs.engine = engine;
+  regs.tid = tid;
+  regs.type = NT_PRSTATUS;
+  regs.buf = reinterpret_cast<__u64>(values);
+  regs.len = sizeof(*values);
+  return Call(UTRACE_IOC_REGS, &regs);
+}
 
 utrace_notice Device::Next(int timeout_ms) {
   utrace_notice notice{};

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/types.h>
+#include <sys/user.h>
 
 #include <cstdint>
 #include <string>
@@ -50,6 +51,8 @@ class Device {
   int Resume(const utrace_notice& notice);
   int Resume(uint64_t engine, pid_t tid, uint64_t seq);
   int Answer(utrace_answer answer);
+  // The general registers of a thread it holds, read or (UTRACE_EXAMINE_WRITE) written.
+  int Regs(uint64_t engine, pid_t tid, user_regs_struct* values, uint32_t flags = 0);
   // The next notice; type 0 if none comes in time.
   utrace_notice Next(int timeout_ms = 10'000);
   std::vector<utrace_info> List(pid_t tgid = 0);

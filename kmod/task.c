@@ -107,7 +107,7 @@ static int utrace_enter(struct utrace *utrace)
 
 	read_lock(k_tasklist_lock);
 	hash_add_rcu(table, &utrace->hash, (unsigned long)task);
-	/* Pairs with disown_child(). */
+	/* Pairs with utrace_drop_mark(). */
 	smp_mb__before_atomic();
 	set_bit(UTRACE_WORK_BIT, work);
 	/* Pairs with the cmpxchg in wait_task_zombie(). */
@@ -165,10 +165,14 @@ void utrace_set_flags(struct utrace *utrace)
 	struct task_struct *task = utrace->task;
 	unsigned long *work = &task_thread_info(task)->syscall_work;
 
-	if (utrace->retired)
-		clear_bit(UTRACE_WORK_BIT, work);
-	else
+	if (!utrace->retired)
 		set_bit(UTRACE_WORK_BIT, work);
+	else if (task == current || !test_bit(SYSCALL_WORK_BIT_SYSCALL_AUDIT, work))
+		clear_bit(UTRACE_WORK_BIT, work);
+	/*
+	 * Else it may be between its flag and the audit, where it is counted only if it is marked
+	 * (hooks.c): the mark is left to it, nobody's, and goes when it comes there.
+	 */
 
 	if (utrace->dispatch_shown)
 		; /* Not ours just now: utrace_user_dispatch_learn() comes. */

@@ -17,6 +17,12 @@ bool utrace_report_syscall_entry(struct pt_regs *regs);
 /* After the call, before ptrace's exit stop. */
 void utrace_report_syscall_exit(struct pt_regs *regs);
 
+/*
+ * The call has ended and is audited next: the flags of its end are sampled, and before the hook
+ * above it may sleep.
+ */
+void utrace_report_audit(void);
+
 /* In the parent: @child has not run.  Also takes from the child what it copied of our flags. */
 void utrace_report_clone(struct task_struct *child);
 
@@ -40,6 +46,13 @@ void utrace_report_reap(struct task_struct *task);
  * step, user dispatch): set ours again.  @task is current or does not run.  Any context.
  */
 void utrace_rearm(struct task_struct *task);
+
+/*
+ * The mark on @task may be nobody's.  If it is somebody's, who attached just now, it stays:
+ * utrace_enter() enters the thread in the table first and marks it then, so either we find it there
+ * or the mark comes after.
+ */
+void utrace_drop_mark(struct task_struct *task);
 
 /*
  * The thread's own user dispatch, as the program or its debugger set it: kept by the core since

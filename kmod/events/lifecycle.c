@@ -28,16 +28,13 @@ static void disown_child(struct task_struct *child)
 {
 	unsigned long *work = &task_thread_info(child)->syscall_work;
 
-	clear_bit(UTRACE_WORK_BIT, work);
 	if (!test_tsk_thread_flag(child, TIF_SINGLESTEP))
 		clear_bit(SYSCALL_WORK_BIT_SYSCALL_EXIT_TRAP, work);
 	/*
 	 * It is in its group's list already, so somebody may have attached to it before we came:
-	 * then the mark was its own.  Pairs with utrace_enter(), which enters it in the table
-	 * first and marks it then: either we find it there, or the mark comes after.
+	 * then the mark is its own.
 	 */
-	smp_mb__after_atomic();
-	utrace_rearm(child);
+	utrace_drop_mark(child);
 }
 
 void utrace_report_clone(struct task_struct *child)

@@ -79,6 +79,26 @@ void utrace_report_syscall_exit(struct pt_regs *regs)
 	utrace_put(utrace);
 }
 
+void utrace_report_audit(void)
+{
+	struct utrace *utrace;
+
+	utrace_gate(UTRACE_GATE_AUDIT_IN, current);
+	utrace = utrace_find(current);
+	if (utrace)
+		utrace_put(utrace);
+	else
+		utrace_drop_mark(current);
+}
+
+void utrace_drop_mark(struct task_struct *task)
+{
+	clear_bit(UTRACE_WORK_BIT, &task_thread_info(task)->syscall_work);
+	/* Pairs with utrace_enter(). */
+	smp_mb__after_atomic();
+	utrace_rearm(task);
+}
+
 void utrace_rearm(struct task_struct *task)
 {
 	struct utrace *utrace = utrace_find(task);

@@ -31,6 +31,12 @@ static inline void utrace_hook_leave(const enum utrace_hook_id *id)
 	const enum utrace_hook_id utrace_hook_here __maybe_unused __cleanup(utrace_hook_leave) = \
 		UTRACE_HOOK_##name
 
+/*
+ * How many marked threads are in the audit of a call that has ended.  Unlike the counts above this
+ * one can be read while others enter.
+ */
+extern atomic_t utrace_audits;
+
 /* The hooks, and the originals for those that may call them. */
 bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs);
 bool utrace_original_syscall_user_dispatch(struct pt_regs *regs);
@@ -50,6 +56,8 @@ int utrace_instead_syscall_user_dispatch_get_config(struct task_struct *task, un
 						    void __user *data);
 int utrace_original_syscall_user_dispatch_get_config(struct task_struct *task, unsigned long size,
 						     void __user *data);
+void utrace_instead___audit_syscall_exit(int success, long return_code);
+void utrace_original___audit_syscall_exit(int success, long return_code);
 void utrace_before_wake_up_new_task(struct task_struct *child);
 void utrace_before_proc_exec_connector(struct task_struct *task);
 void utrace_before_do_group_exit(int code);

@@ -9,6 +9,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/utsname.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 #include "../compat/ftrace.h"
@@ -66,6 +67,7 @@ static struct {
 } bad_exit[2] __ro_after_init;
 
 DEFINE_PER_CPU(long[UTRACE_HOOK_COUNT], utrace_hook_inside);
+atomic_t utrace_audits = ATOMIC_INIT(0);
 
 /* Guards users and installed. */
 static DEFINE_MUTEX(lock);
@@ -220,14 +222,17 @@ static void wait_until_left(void)
 
 /*
  * No thread carries our flags any more.  One may have sampled them before they were cleared,
- * though, and be on its way to a function that would kill it unhooked (H-1): it gets there without
- * sleeping, so the first wait lets it pass.  The last one is for the instructions between
- * leaving the count and leaving our code.
+ * though, and be on its way to a function that would kill it unhooked (H-1).  It gets there without
+ * sleeping, so the first wait lets it pass; but if its calls are audited it may sleep on the way,
+ * and then it is counted by now, and passes once it has been.  The last wait is for the
+ * instructions between leaving the count and leaving our code.
  */
 static void remove(void)
 {
 	int ret;
 
+	synchronize_rcu_tasks();
+	wait_var_event(&utrace_audits, !atomic_read(&utrace_audits));
 	synchronize_rcu_tasks();
 	ret = unregister_ftrace_function(&ops);
 	WARN_ONCE(ret, "utrace: ftrace does not let go of our hooks: error %d\n", ret);

@@ -5,6 +5,7 @@
  * step over the call is to be reported, to user_single_step_report() at the end.
  */
 #include <linux/sched/signal.h>
+#include <linux/wait_bit.h>
 #include <asm/syscall.h>
 
 #include "../compat/symbols.h"
@@ -71,6 +72,20 @@ void utrace_instead_user_single_step_report(struct pt_regs *regs)
 	if (test_syscall_work(SYSCALL_TRACE))
 		stop_for_ptrace(PTRACE_EVENTMSG_SYSCALL_EXIT);
 }
+
+#ifdef CONFIG_AUDITSYSCALL
+/* It may wait for room in the log; hooks.c waits for whoever does. */
+void utrace_instead___audit_syscall_exit(int success, long return_code)
+{
+	UTRACE_HOOK(__audit_syscall_exit);
+
+	atomic_inc(&utrace_audits);
+	utrace_report_audit();
+	utrace_original___audit_syscall_exit(success, return_code);
+	if (atomic_dec_and_test(&utrace_audits))
+		wake_up_var(&utrace_audits);
+}
+#endif
 
 /* Every resume by a debugger comes here; it also clears SYSCALL_EXIT_TRAP. */
 void utrace_instead_user_disable_single_step(struct task_struct *task)

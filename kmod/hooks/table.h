@@ -26,12 +26,20 @@
 	INSTEAD(set_syscall_user_dispatch, ALWAYS, \
 		"int (long unsigned int, long unsigned int, long unsigned int, char *)") \
 	UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD) \
+	UTRACE_HOOKS_AUDIT(INSTEAD) \
 	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
 	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(do_group_exit, MARKED, "void (int)") \
 	BEFORE(do_exit, MARKED, "void (long int)") \
 	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(release_task, ARGUMENT, "void (struct task_struct *)")
+
+/* Where a thread may sleep between its flag and our hook at the end of a call. */
+#ifdef CONFIG_AUDITSYSCALL
+#define UTRACE_HOOKS_AUDIT(INSTEAD) INSTEAD(__audit_syscall_exit, MARKED, "void (int, long int)")
+#else
+#define UTRACE_HOOKS_AUDIT(INSTEAD)
+#endif
 
 /* For debuggers, since 6.4.  The assembler cannot look, and makes stubs that 6.1 leaves unused. */
 #if defined(__ASSEMBLER__) || defined(PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG)

@@ -17,3 +17,4 @@ target_link_libraries(seed_harness PUBLIC integration_harness PRIVATE utrace_war
 seed_test(seed_resume_test)
 seed_test(seed_pass_test)
 seed_test(seed_death_test)
+seed_test(seed_audit_test)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is measured.  Each prints its results as lines "name value".
+#ifndef BENCH_CONTROL_MEASURES_H_
+#define BENCH_CONTROL_MEASURES_H_
+
+#include "absl/status/status.h"
+
+namespace utrace::bench {
+
+// One stop at a system call's entry, answered: by /dev/utrace, by libutrace, by ptrace.
+absl::Status MeasureRoundTrip();
+
+// getpid of a thread that nobody traces: alone; while a controller holds another process at each
+// call (with the module); while `utracectl trace -p` of another process runs.
+absl::Status MeasureBystander();
+
+// Attach to all of a process with 1,000 threads, choose events, detach.
+absl::Status MeasureGroup();
+
+// Kernel memory for 10,000 traced threads, and for a second engine on each.
+absl::Status MeasureFootprint();
+
+// The first attach, which puts the hooks in, and the last detach.
+absl::Status MeasureFirstAttach();
+
+}  // namespace utrace::bench
+
+#endif  // BENCH_CONTROL_MEASURES_H_

@@ -76,7 +76,6 @@ static int utrace_link_attach(struct utrace_link *link, u32 flags)
 		ret = -EEXIST;
 	} else {
 		link->exec_id = READ_ONCE(utrace->task->self_exec_id);
-		link->order = ++utrace->orders;
 		/* The list's own reference. */
 		refcount_inc(&link->ref);
 		list_add_tail(&link->entry, &utrace->attaching);

@@ -11,6 +11,9 @@ static struct kmem_cache *link_cache;
 
 int utrace_engine_init(void)
 {
+	BUILD_BUG_ON(UTRACE_EVENTS_ALL > U16_MAX);
+	/* By pages, and with what charging takes for each, 256 bytes have to do for both parts. */
+	BUILD_BUG_ON(sizeof(struct utrace_link) > 136);
 	link_cache = KMEM_CACHE(utrace_link, SLAB_ACCOUNT);
 	return link_cache ? 0 : -ENOMEM;
 }
@@ -163,6 +166,9 @@ void utrace_link_detach(struct utrace_link *link)
 	link->flags |= UTRACE_LINK_DETACHED;
 	link->flags &= ~UTRACE_LINK_DETACHING;
 	link->events = 0;
+	/* The pass goes on from where it came. */
+	if (utrace->cursor == &link->entry)
+		utrace->cursor = utrace->backward ? link->entry.next : link->entry.prev;
 	list_del_init(&link->entry);
 	utrace_sum_events(utrace);
 	utrace_wake_if_free(utrace);

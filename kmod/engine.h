@@ -13,23 +13,22 @@
 #define UTRACE_LINK_DETACHING (1u << 1) /* in a callback; off when that returns */
 #define UTRACE_LINK_TOLD      (1u << 2) /* its open asynchronous stop was announced */
 
+/* Kept small: with the session's part it is what one attachment costs. */
 struct utrace_link {
 	/* First, so that both are one pointer. */
 	struct utrace_engine engine;
 	refcount_t ref;
-	u32 flags;
-	u32 events;
-	/* Events its ops have a callback for. */
-	u32 hears;
 	/* The image its owner's rights were checked for (H-3). */
 	u32 exec_id;
+	u16 events;
+	/* Events its ops have a callback for. */
+	u16 hears;
+	u16 flags;
 	/* What the security module called the thread then. */
 	u64 label;
 	struct utrace *utrace;
 	const struct utrace_owner *owner;
 	struct list_head entry;
-	/* Rising in attach order, so that a pass finds its place again. */
-	u64 order;
 	struct utrace_slot slot[2];
 };
 

@@ -10,34 +10,32 @@ static bool link_wants(const struct utrace_link *link, u32 event)
 	return wanted && utrace_link_current(link);
 }
 
+static struct list_head *step(const struct utrace *utrace)
+{
+	return utrace->backward ? utrace->cursor->prev : utrace->cursor->next;
+}
+
 /*
  * The next engine of this pass after @prev (NULL: the first), with a reference; @prev's goes.
- * Engines that attach meanwhile are on the other list; engines that detach leave this one:
- * order finds the place again if @prev itself has left.  Lock held, dropped to put @prev.
+ * Engines that attach meanwhile are on the other list; one that detaches leaves this one, and
+ * takes the cursor off itself.  Lock held, dropped to put @prev.
  */
-static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_link *prev,
-				     bool reverse)
+static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_link *prev)
 {
-	struct list_head *head = &pass->utrace->attached;
-	struct list_head *at = head;
+	struct utrace *utrace = pass->utrace;
 	struct utrace_link *link, *found = NULL;
 
-	if (prev && !(prev->flags & UTRACE_LINK_DETACHED))
-		at = &prev->entry;
-	for (at = reverse ? at->prev : at->next; at != head; at = reverse ? at->prev : at->next) {
-		link = list_entry(at, struct utrace_link, entry);
-		if (prev && (reverse ? link->order >= prev->order : link->order <= prev->order))
-			continue;
+	while (!found && (utrace->cursor = step(utrace)) != &utrace->attached) {
+		link = list_entry(utrace->cursor, struct utrace_link, entry);
 		if (link_wants(link, pass->event)) {
 			found = link;
 			refcount_inc(&found->ref);
-			break;
 		}
 	}
 	if (prev) {
-		spin_unlock_irq(&pass->utrace->lock);
+		spin_unlock_irq(&utrace->lock);
 		utrace_engine_put(&prev->engine);
-		spin_lock_irq(&pass->utrace->lock);
+		spin_lock_irq(&utrace->lock);
 	}
 	return found;
 }
@@ -149,11 +147,13 @@ void utrace_run_pass(struct utrace_pass *pass)
 
 	spin_lock_irq(&utrace->lock);
 	list_splice_tail_init(&utrace->attaching, &utrace->attached);
+	utrace->cursor = &utrace->attached;
+	utrace->backward = reverse;
 	if (reverse) {
 		utrace->at_entry = true;
 		utrace->abort = false;
 	}
-	while ((link = next_link(pass, link, reverse)))
+	while ((link = next_link(pass, link)))
 		tell(pass, link);
 	spin_unlock_irq(&utrace->lock);
 	utrace_gate(UTRACE_GATE_APPLIED, current);

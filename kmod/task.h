@@ -45,7 +45,8 @@ struct utrace {
 	/* Engines the passes see, in attach order; and those that wait for the next pass. */
 	struct list_head attached;
 	struct list_head attaching;
-	u64 orders;
+	/* Where in attached the pass is; an engine that leaves takes it off itself. */
+	struct list_head *cursor;
 	/* The last number given out, without its slot bit. */
 	u64 counter;
 
@@ -60,6 +61,8 @@ struct utrace {
 
 	/* In the hold's sleep: a wake-up may be meant for us, and is never taken for ptrace's. */
 	bool asleep;
+	/* The pass walks from the last engine to the first. */
+	bool backward;
 	bool retired;
 	bool exit_reported;
 	/* The death report runs; it is done; the zombie is being reaped. */

@@ -56,6 +56,18 @@ TEST_F(SeedPass, Seed12TheLastAttachedIsClosestToTheProgram) {
   EXPECT_EQ(puppet_.result(), 4711);
 }
 
+// One that leaves in its callback, on the way in and on the way out.
+TEST_F(SeedPass, Seed12WhoLeavesLeavesTheOthersTheirTurn) {
+  Seed c;
+  Attach(a_, kEntry | kExit);
+  Attach(b_, kEntry | kExit);
+  Attach(c, kEntry | kExit);
+  b_.Answer(UTRACE_EVENT_BIT_SYSCALL_ENTRY, UTRACE_DETACH);
+  a_.Answer(UTRACE_EVENT_BIT_SYSCALL_EXIT, UTRACE_DETACH);
+  MakeCall();
+  EXPECT_EQ(SeedCalls(), (Calls{"3 entry", "2 entry", "1 entry", "1 exit", "3 exit"}));
+}
+
 // A thread at the note: its work is taken, nothing is decided.
 class SeedNote : public SeedPass {
  protected:

@@ -31,7 +31,7 @@ absl::Status OtherContract(absl::string_view module) {
 }
 
 // A notice of another size cannot be told apart from its neighbour's bytes.
-absl::Status CheckSizes(const std::vector<utrace_notice>& notices) {
+absl::Status CheckSizes(absl::Span<const utrace_notice> notices) {
   for (const utrace_notice& notice : notices) {
     if (notice.size != sizeof(utrace_notice)) {
       return OtherContract(
@@ -40,6 +40,17 @@ absl::Status CheckSizes(const std::vector<utrace_notice>& notices) {
   }
   return absl::OkStatus();
 }
+
+// Room for a batch.  On the stack and as it comes: to clear it would cost more than the call.
+struct Batch {
+  utrace_notice notices[kNoticesAtOnce];
+
+  absl::StatusOr<std::vector<utrace_notice>> First(size_t count) const {
+    const absl::Span<const utrace_notice> told(notices, count);
+    RETURN_IF_ERROR(CheckSizes(told));
+    return std::vector<utrace_notice>(told.begin(), told.end());
+  }
+};
 
 }  // namespace
 
@@ -108,27 +119,23 @@ absl::StatusOr<Engine> Session::Attach(const AttachTarget& target, uint32_t even
 Engine Session::Foreign(uint64_t id) { return Engine(device_.get(), id, 0, /*foreign=*/true); }
 
 absl::StatusOr<std::vector<utrace_notice>> Session::Read() {
-  std::vector<utrace_notice> notices(kNoticesAtOnce);
-  const int count = device_->Read(absl::MakeSpan(notices));
+  Batch batch;
+  const int count = device_->Read(batch.notices);
   if (count < 0) return ErrnoStatus(-count, "read notices of the utrace module");
-  notices.resize(static_cast<size_t>(count));
-  RETURN_IF_ERROR(CheckSizes(notices));
-  return notices;
+  return batch.First(static_cast<size_t>(count));
 }
 
 absl::StatusOr<std::vector<utrace_notice>> Session::Next(utrace_answer* answer,
                                                          absl::Duration timeout) {
-  std::vector<utrace_notice> notices(kNoticesAtOnce);
+  Batch batch;
   auto request = Sized<utrace_next>();
   request.answer = reinterpret_cast<uintptr_t>(answer);
-  request.notices = reinterpret_cast<uintptr_t>(notices.data());
+  request.notices = reinterpret_cast<uintptr_t>(batch.notices);
   request.count = kNoticesAtOnce;
   request.notice_size = sizeof(utrace_notice);
   request.timeout_ms = Milliseconds(timeout);
   RETURN_IF_ERROR(FromNegErrno(device_->Next(request), "wait for notices of the utrace module"));
-  notices.resize(request.count);
-  RETURN_IF_ERROR(CheckSizes(notices));
-  return notices;
+  return batch.First(request.count);
 }
 
 absl::StatusOr<std::vector<utrace_info>> Session::List(pid_t tgid) {

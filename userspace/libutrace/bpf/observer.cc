@@ -125,6 +125,8 @@ Observer::Observer(const ObserverOptions& options, Skeleton skeleton,
       ring_(std::move(ring)),
       session_(std::move(session)),
       why_not_(std::move(why_not)),
+      pending_(PendingMemory(options.rules_x86_64, options.rules_i386, options.path_limit,
+                             options.data_limit)),
       nap_(kShortNap) {}
 
 Observer::~Observer() = default;

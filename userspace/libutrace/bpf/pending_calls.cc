@@ -26,8 +26,8 @@ absl::Status PendingCalls::Scan(bpf_link* scan, bool attached, std::string& out)
     seen.scan = scans_;
     if (seen.told || (!attached && head.ts - seen.since_ns < kLongNs)) continue;
     seen.told = true;
-    AppendFrame(Bytes(reinterpret_cast<const std::byte*>(&found.record), sizeof(found.record)),
-                out);
+    const std::string record = memory_.WithPayloads(found.record);
+    AppendFrame(Bytes(reinterpret_cast<const std::byte*>(record.data()), record.size()), out);
   }
   // Threads that were not asleep this time. One that runs in the middle of its call is found again
   // with the same count of calls, but would then be told of twice: so those told of stay.

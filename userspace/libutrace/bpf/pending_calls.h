@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "userspace/libutrace/bpf/pending_memory.h"
 
 struct bpf_link;
 
@@ -18,6 +20,8 @@ namespace utrace {
 // in a thread that was in it when we came.
 class PendingCalls {
  public:
+  explicit PendingCalls(PendingMemory memory) : memory_(std::move(memory)) {}
+
   // Looks at all traced threads and appends the frames of what is to be told to `out`. `attached`:
   // the first look after processes were added.
   absl::Status Scan(bpf_link* scan, bool attached, std::string& out);
@@ -30,6 +34,7 @@ class PendingCalls {
     uint64_t scan = 0;
   };
 
+  PendingMemory memory_;
   absl::flat_hash_map<uint32_t, Seen> seen_;
   std::vector<char> buffer_;
   uint64_t scans_ = 0;

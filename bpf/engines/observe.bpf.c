@@ -19,12 +19,14 @@
 #include "include/uapi/utrace_records.h"
 #include "bpf/engines/payload.bpf.h"
 #include "bpf/engines/thread.bpf.h"
+#include "bpf/engines/notice.bpf.h"
+#include "bpf/engines/signal.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SIGKILL_BIT (1UL << (9 - 1))
-#define SIGSYS	    31
-#define NO_CALL	    (-1)
+#define SIGKILL	      9
+#define SIGSYS	      31
+#define SIGNAL_BIT(n) (1UL << ((n)-1))
 
 /* Rare records share the slow way out: built in scratch, copied at its real size. */
 static __always_inline void write_out(void *record, struct utrace_rec_head *head, __u32 len)
@@ -82,9 +84,8 @@ static __always_inline void fill_call(struct utrace_rec_syscall *r, const struct
 #define CALL_BYTES(count) (offsetof(struct utrace_rec_syscall, args) + (count) * sizeof(__u64))
 
 /* A record of a call with its first `count` arguments, which must be a constant. */
-static __always_inline void write_call(struct task_struct *task, struct observe_thread *thread,
-				       const struct pt_regs *regs, long ret, __u16 abi, __u16 flags,
-				       const int count)
+static __always_inline void write_call(struct observe_thread *thread, const struct pt_regs *regs,
+				       long ret, __u16 abi, __u16 flags, const int count)
 {
 	struct utrace_rec_syscall *r = bpf_ringbuf_reserve(&ring, CALL_BYTES(count), 0);
 
@@ -92,7 +93,7 @@ static __always_inline void write_call(struct task_struct *task, struct observe_
 		lose(thread);
 		return;
 	}
-	fill_head(&r->head, task, thread, UTRACE_REC_SYSCALL, CALL_BYTES(count));
+	fill_head(&r->head, thread, UTRACE_REC_SYSCALL, CALL_BYTES(count));
 	fill_call(r, regs, ret, abi, flags);
 	if (count)
 		fill_args(r, regs, abi, count);
@@ -130,6 +131,24 @@ static __noinline int write_with_payloads(struct scratch *scratch, __u32 at)
 	return 0;
 }
 
+/* Whether what is pending is the end of this thread before its next instruction. */
+static __noinline __u16 ends_here(struct task_struct *task)
+{
+	struct sighand_struct *sighand = task->sighand;
+	void *handler = NULL;
+
+	if (task->pending.signal.sig[0] & SIGNAL_BIT(SIGKILL))
+		return UTRACE_CALL_F_NO_RETURN;
+	/* seccomp's way to end a process: the call was not made, and its result is its number. */
+	if (task->blocked.sig[0] & SIGNAL_BIT(SIGSYS))
+		return 0;
+	if (bpf_probe_read_kernel(&handler, sizeof(handler),
+				  &sighand->action[SIGSYS - 1].sa.sa_handler) ||
+	    handler)
+		return 0;
+	return UTRACE_CALL_F_NO_RETURN;
+}
+
 /* The end of one call of the current thread; the hot path. */
 static __always_inline int call_ended(struct task_struct *task, struct observe_thread *thread,
 				      const struct pt_regs *regs, long ret, __u16 flags)
@@ -141,24 +160,23 @@ static __always_inline int call_ended(struct task_struct *task, struct observe_t
 	__u8 args = rules->args;
 
 	thread->calls++;
-	/* A pending SIGKILL is the end of this thread before its next instruction. */
-	if (task->pending.signal.sig[0] & SIGKILL_BIT)
-		flags |= UTRACE_CALL_F_NO_RETURN;
+	if (task->pending.signal.sig[0] & (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSYS)))
+		flags |= ends_here(task);
 
 	if (rules->rule[0].kind == UTRACE_COPY_NONE) {
 		/* Space is reserved in constant sizes only, and half of all calls are short. */
 		if (args == 1)
-			write_call(task, thread, regs, ret, abi, flags, 0);
+			write_call(thread, regs, ret, abi, flags, 0);
 		else if (args && args <= 4)
-			write_call(task, thread, regs, ret, abi, flags, 3);
+			write_call(thread, regs, ret, abi, flags, 3);
 		else
-			write_call(task, thread, regs, ret, abi, flags, 6);
+			write_call(thread, regs, ret, abi, flags, 6);
 		return 0;
 	}
 	scratch = get_scratch();
 	if (!scratch)
 		return 0;
-	fill_head(&scratch->call.head, task, thread, UTRACE_REC_SYSCALL, sizeof(scratch->call));
+	fill_head(&scratch->call.head, thread, UTRACE_REC_SYSCALL, sizeof(scratch->call));
 	fill_call(&scratch->call, regs, ret, abi, flags);
 	fill_args(&scratch->call, regs, abi, 6);
 	write_with_payloads(scratch, at);
@@ -194,96 +212,6 @@ int BPF_PROG(on_utrace_syscall_exit, struct task_struct *task, struct pt_regs *r
 	return regs ? on_exit_of_call(regs, ret) : 0;
 }
 
-/* The module's words on a thread of its own: all but the reaping are told by the thread itself. */
-static __always_inline struct utrace_rec_notice *
-reserve_notice(struct task_struct *task, struct observe_thread *thread, __u8 type)
-{
-	struct utrace_rec_notice *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-
-	if (!r) {
-		count_drop();
-		return NULL;
-	}
-	fill_head_of_other(&r->head, task, thread, type, sizeof(*r));
-	r->nr = NO_CALL;
-	r->abi = UTRACE_ABI_X86_64;
-	r->reserved = 0;
-	r->event = 0;
-	r->code = 0;
-	return r;
-}
-
-static __always_inline int write_hold(__u8 type, __u32 event)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
-	const struct pt_regs *regs;
-	struct utrace_rec_notice *r;
-
-	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
-		return 0;
-	r = reserve_notice(task, thread, type);
-	if (!r)
-		return 0;
-	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
-	r->nr = regs->orig_ax;
-	if (task->thread_info.status & TS_COMPAT)
-		r->abi = UTRACE_ABI_I386;
-	r->event = event;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
-SEC("?tp_btf/utrace_stop")
-int BPF_PROG(on_utrace_stop, struct task_struct *task, u32 event)
-{
-	return write_hold(UTRACE_REC_STOP, event);
-}
-
-SEC("?tp_btf/utrace_resume")
-int BPF_PROG(on_utrace_resume, struct task_struct *task, u32 event)
-{
-	return write_hold(UTRACE_REC_RESUME, event);
-}
-
-SEC("?tp_btf/utrace_death")
-int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
-	struct utrace_rec_notice *r;
-
-	if (!thread || !(thread->flags & OBSERVE_DYING))
-		return 0;
-	thread->flags &= ~OBSERVE_DYING;
-	r = reserve_notice(task, thread, UTRACE_REC_DEATH);
-	if (r) {
-		r->code = code;
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	}
-	__sync_fetch_and_add(&deaths_due, -1);
-	return 0;
-}
-
-/* By whoever reaps it. */
-SEC("?tp_btf/utrace_reap")
-int BPF_PROG(on_utrace_reap, struct task_struct *task)
-{
-	struct utrace_rec_notice *r;
-	struct observe_thread *thread;
-
-	/* Never so, but later kernels want it looked at. */
-	if (!task)
-		return 0;
-	thread = bpf_task_storage_get(&threads, task, 0, 0);
-	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
-		return 0;
-	r = reserve_notice(task, thread, UTRACE_REC_REAP);
-	if (r)
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -307,7 +235,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		lose(thread);
 		return 0;
 	}
-	fill_head(&r->head, task, thread, UTRACE_REC_FORK, sizeof(*r));
+	fill_head(&r->head, thread, UTRACE_REC_FORK, sizeof(*r));
 	r->child_tgid = tgid_of(child);
 	r->child_tid = pid_of(child);
 	r->flags = (same_process ? UTRACE_FORK_F_THREAD : 0) |
@@ -325,20 +253,24 @@ int BPF_PROG(on_exec, struct task_struct *task_arg, pid_t old_pid, struct linux_
 	const struct pt_regs *regs;
 	struct scratch *scratch;
 	struct utrace_rec_exec *r;
+	__u32 old_tid;
 	__u32 off;
 
 	if (!thread)
 		return 0;
 	thread->calls++;
 	thread->flags = (thread->flags & ~OBSERVE_UNTIL_EXEC) | OBSERVE_EXECED;
+	/* Another thread than the first has taken the first one's number. */
+	old_tid = thread->tid;
+	thread->tid = thread->tgid;
 	scratch = get_scratch();
 	if (!scratch)
 		return 0;
 	r = &scratch->exec;
-	fill_head(&r->head, task, thread, UTRACE_REC_EXEC, sizeof(*r));
+	fill_head(&r->head, thread, UTRACE_REC_EXEC, sizeof(*r));
 	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
 	r->nr = regs->orig_ax;
-	r->old_tid = pidns_level ? 0 : old_pid;
+	r->old_tid = old_tid;
 	r->argc = bprm->argc;
 	r->envc = bprm->envc;
 	r->abi = UTRACE_ABI_X86_64;
@@ -359,8 +291,11 @@ static __always_inline bool dies_in_call(struct task_struct *task, const struct 
 	} else if (nr == 60 || nr == 231) {
 		return true;
 	}
-	/* seccomp's way to end one thread: it never gets as far as the end of the call. */
-	return nr >= 0 && task->exit_code == SIGSYS;
+	/*
+	 * seccomp's way to end one thread: it never gets as far as the end of the call, as it would
+	 * to be ended by the signal.
+	 */
+	return nr >= 0 && task->exit_code == SIGSYS && !(task->flags & PF_SIGNALED);
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -379,7 +314,7 @@ int BPF_PROG(on_exit, struct task_struct *task_arg)
 			call_ended(task, thread, regs, 0, UTRACE_CALL_F_NO_RETURN);
 		r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
 		if (r) {
-			fill_head(&r->head, task, thread, UTRACE_REC_EXIT, sizeof(*r));
+			fill_head(&r->head, thread, UTRACE_REC_EXIT, sizeof(*r));
 			r->code = task->exit_code;
 			r->flags = task->signal->live.counter == 0 ? UTRACE_EXIT_F_GROUP : 0;
 			bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
@@ -400,109 +335,6 @@ int BPF_PROG(on_exit, struct task_struct *task_arg)
 	return 0;
 }
 
-static __always_inline void fill_signal(struct utrace_rec_signal *r, int signo,
-					struct kernel_siginfo *info)
-{
-	__builtin_memset(r->info, 0, sizeof(r->info));
-	r->signo = signo;
-	r->flags = 0;
-	r->sender_tgid = 0;
-	r->sender_tid = 0;
-	/* Small numbers stand for "none"; reading there fails, as it should. */
-	if (bpf_probe_read_kernel(r->info, sizeof(r->info), info)) {
-		__builtin_memset(r->info, 0, sizeof(r->info));
-		r->flags |= UTRACE_SIGNAL_F_NO_INFO;
-	}
-}
-
-SEC("tp_btf/signal_deliver")
-int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigaction *action)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
-	struct utrace_rec_signal *r;
-
-	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
-		return 0;
-	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-	if (!r) {
-		lose(thread);
-		return 0;
-	}
-	fill_head(&r->head, task, thread, UTRACE_REC_SIGNAL, sizeof(*r));
-	fill_signal(r, signo, info);
-	/* SIG_DFL and SIG_IGN are 0 and 1. */
-	if ((unsigned long)action->sa.sa_handler > 1)
-		r->flags |= UTRACE_SIGNAL_F_HANDLED;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
-/*
- * kill(2) of a deadly signal may carry no siginfo at all (7.3 does so): to the kernel that stands
- * for one by SI_USER of the sender, so it is written out here as it would be for the receiver.
- * The argument is read as plain memory, since the verifier takes it for a pointer that is never 0.
- */
-static __always_inline void fill_implied_info(struct utrace_rec_signal *r, void *info_argument)
-{
-	struct kernel_siginfo *implied = (void *)r->info;
-	__u64 info = 0;
-
-	if (bpf_probe_read_kernel(&info, sizeof(info), info_argument) || info)
-		return;
-	r->flags &= ~UTRACE_SIGNAL_F_NO_INFO;
-	implied->si_signo = r->signo;
-	implied->_sifields._kill._pid = r->sender_tgid;
-	implied->_sifields._kill._uid = (__u32)bpf_get_current_uid_gid();
-}
-
-/* CHLD, CONT, WINCH and URG are ignored by default; STOP, TSTP, TTIN and TTOU stop. */
-#define HARMLESS_BY_DEFAULT \
-	(1UL << 16 | 1UL << 17 | 1UL << 27 | 1UL << 22 | 1UL << 18 | 1UL << 19 | 1UL << 20 | \
-	 1UL << 21)
-
-/*
- * A deadly signal is often never delivered: sending it makes the whole group exit at once. Who
- * sent it, and which it was, is known here only.
- */
-SEC("tp_btf/signal_generate")
-int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task_struct *task,
-	     int group, int result)
-{
-	struct observe_thread *thread;
-	struct utrace_rec_signal *r;
-	struct sighand_struct *sighand;
-	struct task_struct *sender;
-	void *handler = NULL;
-
-	if (result != 0 || signo < 1 || signo > 64)
-		return 0;
-	thread = bpf_task_storage_get(&threads, task, 0, 0);
-	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
-		return 0;
-	sighand = task->sighand;
-	if (bpf_probe_read_kernel(&handler, sizeof(handler),
-				  &sighand->action[signo - 1].sa.sa_handler) ||
-	    handler)
-		return 0;
-	if (signo < 32 && (HARMLESS_BY_DEFAULT & (1UL << (signo - 1))))
-		return 0;
-	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-	if (!r) {
-		count_drop();
-		return 0;
-	}
-	fill_head_of_other(&r->head, task, thread, UTRACE_REC_SIGNAL_SENT, sizeof(*r));
-	fill_signal(r, signo, info);
-	sender = bpf_get_current_task_btf();
-	r->sender_tgid = tgid_of(sender);
-	r->sender_tid = pid_of(sender);
-	if (r->flags & UTRACE_SIGNAL_F_NO_INFO)
-		fill_implied_info(r, &ctx[1]);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
 /*
  * Attaching: user space has put a state on the first thread of each chosen process; this gives
  * one to all others. A thread being born meanwhile is either in the list this walks, or its
@@ -514,7 +346,7 @@ int scan_attach(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 
 	if (ctx->meta->seq_num == 0)
-		find_own_level();
+		find_own_namespace();
 	if (task)
 		adopt(task);
 	return 0;
@@ -557,8 +389,8 @@ int scan_pending(struct bpf_iter__task *ctx)
 	out.record.head.flags = UTRACE_REC_F_UNNUMBERED;
 	out.record.head.body = sizeof(out.record);
 	out.record.head.seq = thread->seq;
-	out.record.head.tgid = tgid_of(task);
-	out.record.head.tid = pid_of(task);
+	out.record.head.tgid = thread->tgid;
+	out.record.head.tid = thread->tid;
 	bpf_seq_write(ctx->meta->seq, &out, sizeof(out));
 	return 0;
 }

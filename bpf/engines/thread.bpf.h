@@ -7,7 +7,11 @@
 #define TS_COMPAT	  0x0002
 #define __X32_SYSCALL_BIT 0x40000000
 #define PF_EXITING	  0x00000004
-#define TASK_NEW	  0x00000800
+#define PF_SIGNALED	  0x00000400
+#define SIGNAL_GROUP_EXIT 0x00000004
+
+#define NO_CALL	 (-1)
+#define TASK_NEW 0x00000800
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -42,25 +46,30 @@ __u64 unheard_threads;
 __u64 deaths_due;
 
 /*
- * Pids are told as the pid namespace of the tracer has them; this is its depth. It is found by
- * the first scan, which runs in the tracer's own context.
+ * Pids are told as the pid namespace of the tracer has them: this one, at this depth. They are
+ * found by the first scan, which runs in the tracer's own context.
  */
 __u32 pidns_level;
+__u64 pidns;
 
 static __noinline __u32 pid_in_namespace(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	int nr = 0;
+	struct upid number = {};
 
-	bpf_probe_read_kernel(&nr, sizeof(nr), &pid->numbers[pidns_level].nr);
-	return nr;
+	bpf_probe_read_kernel(&number, sizeof(number), &pid->numbers[pidns_level]);
+	/* Who is outside, such as a sender of signals, has none. */
+	return (__u64)number.ns == pidns ? number.nr : 0;
 }
 
-static __always_inline void find_own_level(void)
+static __always_inline void find_own_namespace(void)
 {
-	struct task_struct *reader = bpf_get_current_task_btf();
+	struct pid *pid = BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid);
+	struct upid number = {};
 
-	pidns_level = BPF_CORE_READ(reader, thread_pid, level);
+	pidns_level = BPF_CORE_READ(pid, level);
+	bpf_probe_read_kernel(&number, sizeof(number), &pid->numbers[pidns_level]);
+	pidns = (__u64)number.ns;
 }
 
 static __always_inline __u32 pid_of(struct task_struct *task)
@@ -90,8 +99,8 @@ static __always_inline void lose(struct observe_thread *thread)
 	count_drop();
 }
 
-static __always_inline void fill_head(struct utrace_rec_head *head, struct task_struct *task,
-				      struct observe_thread *thread, __u8 type, __u16 body)
+static __always_inline void fill_head(struct utrace_rec_head *head, struct observe_thread *thread,
+				      __u8 type, __u16 body)
 {
 	head->len = body;
 	head->type = type;
@@ -99,14 +108,13 @@ static __always_inline void fill_head(struct utrace_rec_head *head, struct task_
 	head->body = body;
 	head->ts = bpf_ktime_get_ns();
 	head->seq = thread->seq++;
-	head->tid = pid_of(task);
-	head->tgid = tgid_of(task);
+	head->tgid = thread->tgid;
+	head->tid = thread->tid;
 	head->cpu = bpf_get_smp_processor_id();
 	head->payloads = 0;
 }
 
 static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
-					       struct task_struct *task,
 					       struct observe_thread *thread, __u8 type, __u16 body)
 {
 	head->len = body;
@@ -115,8 +123,8 @@ static __always_inline void fill_head_of_other(struct utrace_rec_head *head,
 	head->body = body;
 	head->ts = bpf_ktime_get_ns();
 	head->seq = thread->seq;
-	head->tid = pid_of(task);
-	head->tgid = tgid_of(task);
+	head->tgid = thread->tgid;
+	head->tid = thread->tid;
 	head->cpu = bpf_get_smp_processor_id();
 	head->payloads = 0;
 }
@@ -189,6 +197,8 @@ static __always_inline bool inherit(struct task_struct *child, struct observe_th
 {
 	struct observe_thread fresh = {
 		.flags = (parent->flags & OBSERVE_FOLLOW) | OBSERVE_NEWBORN,
+		.tgid = tgid_of(child),
+		.tid = pid_of(child),
 	};
 	struct observe_thread *thread = state_of(child, &fresh);
 
@@ -210,6 +220,8 @@ static __always_inline struct observe_thread *adopt(struct task_struct *task)
 	if (!leader || (task->flags & PF_EXITING))
 		return NULL;
 	fresh.flags = leader->flags & OBSERVE_FOLLOW;
+	fresh.tgid = leader->tgid;
+	fresh.tid = pid_of(task);
 	thread = state_of(task, &fresh);
 	if (!thread)
 		return NULL;

@@ -12,6 +12,8 @@ struct observe_thread {
 	__u32 flags; /* OBSERVE_* */
 	__u32 state; /* enum observe_state */
 	__u32 deaf;  /* scans in a row that found it out of the module's reach */
+	__u32 tgid;  /* as the tracer's pid namespace has them */
+	__u32 tid;
 };
 
 #define OBSERVE_DEAF_SCANS    2

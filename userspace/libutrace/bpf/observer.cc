@@ -111,6 +111,9 @@ absl::StatusOr<std::unique_ptr<Observer>> Observer::Create(const ObserverOptions
   const auto& maps = (*skeleton)->maps;
   ASSIGN_OR_RETURN(std::unique_ptr<RingReader> ring,
                    RingReader::Map(bpf_map__fd(maps.ring), bpf_map__max_entries(maps.ring)));
+  // Finds our pid namespace, in whose numbers all that follows is told.
+  std::vector<char> nothing;
+  RETURN_IF_ERROR(RunIterator((*skeleton)->links.scan_attach, nothing));
   absl::Status why_not = session.status();
   return std::unique_ptr<Observer>(new Observer(options, *std::move(skeleton), std::move(ring),
                                                 session.ok() ? *std::move(session) : nullptr,
@@ -140,6 +143,7 @@ absl::Status Observer::Add(pid_t pid, uint32_t flags) {
   RETURN_IF_ERROR(AttachEngine(pidfd, pid));
   observe_thread fresh{};
   fresh.flags = flags | (follow_ ? OBSERVE_FOLLOW : 0);
+  fresh.tgid = fresh.tid = static_cast<uint32_t>(pid);
   const int key = pidfd.Get();
   if (const int error =
           bpf_map_update_elem(bpf_map__fd(skeleton_->maps.threads), &key, &fresh, BPF_NOEXIST)) {

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Holds, deaths and reaps, which the module alone knows. */
+#ifndef _UTRACE_NOTICE_BPF_H
+#define _UTRACE_NOTICE_BPF_H
+
+/* The module's words on a thread of its own: all but the reaping are told by the thread itself. */
+static __always_inline struct utrace_rec_notice *reserve_notice(struct observe_thread *thread,
+								__u8 type)
+{
+	struct utrace_rec_notice *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+
+	if (!r) {
+		count_drop();
+		return NULL;
+	}
+	fill_head_of_other(&r->head, thread, type, sizeof(*r));
+	r->nr = NO_CALL;
+	r->abi = UTRACE_ABI_X86_64;
+	r->reserved = 0;
+	r->event = 0;
+	r->code = 0;
+	return r;
+}
+
+static __always_inline int write_hold(__u8 type, __u32 event)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	const struct pt_regs *regs;
+	struct utrace_rec_notice *r;
+
+	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+		return 0;
+	r = reserve_notice(thread, type);
+	if (!r)
+		return 0;
+	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	r->nr = regs->orig_ax;
+	if (task->thread_info.status & TS_COMPAT)
+		r->abi = UTRACE_ABI_I386;
+	r->event = event;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+SEC("?tp_btf/utrace_stop")
+int BPF_PROG(on_utrace_stop, struct task_struct *task, u32 event)
+{
+	return write_hold(UTRACE_REC_STOP, event);
+}
+
+SEC("?tp_btf/utrace_resume")
+int BPF_PROG(on_utrace_resume, struct task_struct *task, u32 event)
+{
+	return write_hold(UTRACE_REC_RESUME, event);
+}
+
+SEC("?tp_btf/utrace_death")
+int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct utrace_rec_notice *r;
+
+	if (!thread || !(thread->flags & OBSERVE_DYING))
+		return 0;
+	thread->flags &= ~OBSERVE_DYING;
+	r = reserve_notice(thread, UTRACE_REC_DEATH);
+	if (r) {
+		r->code = code;
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	}
+	__sync_fetch_and_add(&deaths_due, -1);
+	return 0;
+}
+
+/* By whoever reaps it. */
+SEC("?tp_btf/utrace_reap")
+int BPF_PROG(on_utrace_reap, struct task_struct *task)
+{
+	struct utrace_rec_notice *r;
+	struct observe_thread *thread;
+
+	/* Never so, but later kernels want it looked at. */
+	if (!task)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+		return 0;
+	r = reserve_notice(thread, UTRACE_REC_REAP);
+	if (r)
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#endif /* _UTRACE_NOTICE_BPF_H */

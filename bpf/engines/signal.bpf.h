@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Signals: when they are delivered, and those that kill when they are sent. */
+#ifndef _UTRACE_SIGNAL_BPF_H
+#define _UTRACE_SIGNAL_BPF_H
+
+static __always_inline void fill_signal(struct utrace_rec_signal *r, int signo,
+					struct kernel_siginfo *info)
+{
+	__builtin_memset(r->info, 0, sizeof(r->info));
+	r->signo = signo;
+	r->flags = 0;
+	r->sender_tgid = 0;
+	r->sender_tid = 0;
+	/* Small numbers stand for "none"; reading there fails, as it should. */
+	if (bpf_probe_read_kernel(r->info, sizeof(r->info), info)) {
+		__builtin_memset(r->info, 0, sizeof(r->info));
+		r->flags |= UTRACE_SIGNAL_F_NO_INFO;
+	}
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct utrace_rec_signal *r;
+
+	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+		return 0;
+	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	if (!r) {
+		lose(thread);
+		return 0;
+	}
+	fill_head(&r->head, thread, UTRACE_REC_SIGNAL, sizeof(*r));
+	fill_signal(r, signo, info);
+	/* SIG_DFL and SIG_IGN are 0 and 1. */
+	if ((unsigned long)action->sa.sa_handler > 1)
+		r->flags |= UTRACE_SIGNAL_F_HANDLED;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/*
+ * kill(2) of a deadly signal may carry no siginfo at all (7.3 does so): to the kernel that stands
+ * for one by SI_USER of the sender, so it is written out here as it would be for the receiver.
+ * The argument is read as plain memory, since the verifier takes it for a pointer that is never 0.
+ */
+static __always_inline void fill_implied_info(struct utrace_rec_signal *r, void *info_argument)
+{
+	struct kernel_siginfo *implied = (void *)r->info;
+	__u64 info = 0;
+
+	if (bpf_probe_read_kernel(&info, sizeof(info), info_argument) || info)
+		return;
+	r->flags &= ~UTRACE_SIGNAL_F_NO_INFO;
+	implied->si_signo = r->signo;
+	implied->_sifields._kill._pid = r->sender_tgid;
+	implied->_sifields._kill._uid = (__u32)bpf_get_current_uid_gid();
+}
+
+/*
+ * A deadly signal is often never delivered: sending it makes the whole group exit at once. Who
+ * sent it, and which it was, is known here only. All others are told when they are delivered.
+ */
+static __always_inline bool killed_by_sending(struct task_struct *task, int signo)
+{
+	struct signal_struct *signal = task->signal;
+
+	return (signal->flags & SIGNAL_GROUP_EXIT) && signal->group_exit_code == signo;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task_struct *task,
+	     int group, int result)
+{
+	struct observe_thread *thread;
+	struct utrace_rec_signal *r;
+	struct task_struct *sender;
+
+	if (result != 0)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+		return 0;
+	if (!killed_by_sending(task, signo))
+		return 0;
+	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	if (!r) {
+		count_drop();
+		return 0;
+	}
+	fill_head_of_other(&r->head, thread, UTRACE_REC_SIGNAL_SENT, sizeof(*r));
+	fill_signal(r, signo, info);
+	sender = bpf_get_current_task_btf();
+	r->sender_tgid = tgid_of(sender);
+	r->sender_tid = pid_of(sender);
+	if (r->flags & UTRACE_SIGNAL_F_NO_INFO)
+		fill_implied_info(r, &ctx[1]);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#endif /* _UTRACE_SIGNAL_BPF_H */

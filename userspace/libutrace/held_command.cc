@@ -65,22 +65,28 @@ bool BecomeUser(const CommandUser& user) {
          ::setuid(user.uid) == 0;
 }
 
+// What the child says if it cannot exec.
+struct Failure {
+  int error;
+  bool as_user;  // it could not become the user
+};
+
 // In the child: only what is safe after fork.
 [[noreturn]] void HoldThenExec(int gate, int failure, const char* path, char* const* argv,
                                const CommandUser* user) {
-  int error = 0;
-  if (user && !BecomeUser(*user)) error = errno;
+  Failure said{};
+  if (user && !BecomeUser(*user)) said = {errno, true};
   char byte;
   ssize_t n;
   do {
     n = ::read(gate, &byte, 1);
   } while (n < 0 && errno == EINTR);
   if (n != 1) ::_exit(kNotReleased);
-  if (!error) {
+  if (!said.as_user) {
     ::execve(path, argv, environ);
-    error = errno;
+    said = {errno, false};
   }
-  n = ::write(failure, &error, sizeof(error));
+  n = ::write(failure, &said, sizeof(said));
   ::_exit(kNotReleased);
 }
 
@@ -128,15 +134,17 @@ absl::Status HeldCommand::Start() {
 }
 
 absl::Status HeldCommand::Confirm() {
-  int error = 0;
+  Failure said{};
   ssize_t n;
   do {
-    n = ::read(failure_.Get(), &error, sizeof(error));
+    n = ::read(failure_.Get(), &said, sizeof(said));
   } while (n < 0 && errno == EINTR);
   failure_.Reset();
-  if (n != sizeof(error)) return absl::OkStatus();
+  if (n != sizeof(said)) return absl::OkStatus();
   ASSIGN_OR_RETURN([[maybe_unused]] const int status, Wait());
-  return ErrnoStatus(error, absl::StrCat("run ", path_));
+  return ErrnoStatus(said.error, said.as_user
+                                     ? absl::StrCat("become the user to run ", path_, " as")
+                                     : absl::StrCat("run ", path_));
 }
 
 absl::StatusOr<int> HeldCommand::Wait() {

@@ -53,7 +53,7 @@ class HeldCommand {
   pid_t pid_;
   std::string path_;
   UniqueFd gate_;     // a byte lets it go, the end of the pipe ends it
-  UniqueFd failure_;  // the errno of a failed exec; its end says that exec succeeded
+  UniqueFd failure_;  // why exec failed; its end says that exec succeeded
 };
 
 }  // namespace utrace

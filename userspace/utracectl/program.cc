@@ -35,17 +35,21 @@ absl::StatusOr<CommandUser> FindUser(const std::string& name) {
   return user;
 }
 
+// As env(1) has it: not found, or found and of no use; but what is not the program's fault is ours.
 int ExecFailureStatus(const absl::Status& status) {
   switch (ErrnoOf(status)) {
     case ENOENT:
     case ENOTDIR:
       return kExitNotFound;
-    case EACCES:
-    case ENOEXEC:
-    case EISDIR:
-      return kExitNotExecutable;
-    default:
+    case 0:
+    case EPERM:  // to become another user
+    case EAGAIN:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
       return kExitOwnFailure;
+    default:
+      return kExitNotExecutable;
   }
 }
 

@@ -116,17 +116,18 @@ std::optional<int> Target::Release() {
   return program_->Confirm();
 }
 
-int Target::Finish() {
+int Target::Finish(const absl::Status& failure, bool too_much_lost) {
   if (from_module_ && !observer_->CallsFromModule()) {
     PrintNote(
         absl::StrCat("note: calls come from the raw tracepoint since, in the middle of the trace, ",
                      observer_->WhyNotFromModule().message()));
   }
-  if (!program_.has_value()) return kExitOk;
-  const absl::StatusOr<int> status = program_->Wait();
-  if (status.ok()) return EndLike(*status);
-  PrintError(status.status());
-  return kExitFailure;
+  absl::StatusOr<int> status = 0;
+  if (program_.has_value()) status = program_->Wait();
+  if (!status.ok()) PrintError(status.status());
+  if (!failure.ok() || !status.ok()) return kExitFailure;
+  if (too_much_lost) return kExitLoss;
+  return program_.has_value() ? EndLike(*status) : kExitOk;
 }
 
 void CatchInterrupts() {

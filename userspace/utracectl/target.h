@@ -44,9 +44,10 @@ class Target {
   // Lets the program run. The exit status if it could not, after saying so.
   std::optional<int> Release();
 
-  // Waits for the program, if there is one, and passes on how it ended: its exit status is
-  // returned, its signal kills this process too.
-  int Finish();
+  // Waits for the program, if there is one, and gives our exit status: 1 after `failure`, 3 if too
+  // much was lost. Else how the program ended is passed on: its exit status is returned, its signal
+  // kills this process too.
+  int Finish(const absl::Status& failure, bool too_much_lost);
 
  private:
   Target() = default;

@@ -61,9 +61,7 @@ int Record(const RecordOptions& options, const ProgramArgs& program) {
   if (!status.ok()) PrintError(status);
   PrintNote(
       absl::StrCat(TotalsText((*writer)->Records(), lost.value_or(0)), ", in ", options.output));
-  exit_status = target->Finish();
-  if (!status.ok()) return kExitFailure;
-  return options.fail_on_loss && *lost > 0 ? kExitLoss : exit_status;
+  return target->Finish(status, options.fail_on_loss && lost.value_or(0) > 0);
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ absl::Status Print(RecordReader& reader, EventStream& stream, bool json, Output&
     output.Append(lines);
   }
   lines.clear();
-  if (status.ok()) writer->Finish(stream.GetTotals(), &lines);
+  // Of a recording without an end the losses are not known: no last line may say them.
+  if (status.ok() && reader.Complete()) writer->Finish(stream.GetTotals(), &lines);
   output.Append(lines);
   RETURN_IF_ERROR(output.Flush());
   return status;
@@ -69,18 +70,22 @@ int Report(const ReportOptions& options) {
   EventStream stream(**reader);
   const absl::Status status = Print(**reader, stream, options.json, *output);
   const EventStream::Totals& totals = stream.GetTotals();
-  if (!options.json) PrintNote(TotalsText(totals.events, totals.lost));
-  if (!status.ok()) {
-    PrintError(status);
-    return kExitFailure;
+  if (status.ok() && (*reader)->Complete()) {
+    if (!options.json) PrintNote(TotalsText(totals.events, totals.lost));
+    return kExitOk;
   }
-  if (!(*reader)->Complete()) {
+  if (!options.json) {
+    PrintNote(
+        absl::StrCat(totals.events, " events up to there, ", totals.lost, " lost among them"));
+  }
+  if (status.ok()) {
     PrintNote(absl::StrCat("note: ", options.file,
                            " was not finished by its recorder (killed, or the disk was full): what "
                            "came after is not in it, and how much was lost is not known"));
-    return kExitFailure;
+  } else {
+    PrintError(status);
   }
-  return kExitOk;
+  return kExitFailure;
 }
 
 }  // namespace

@@ -79,9 +79,7 @@ int Trace(const TraceOptions& options, const ProgramArgs& program) {
   const EventStream::Totals& totals = stream.GetTotals();
   if (!status.ok()) PrintError(status);
   if (!options.json) PrintNote(TotalsText(totals.events, totals.lost));
-  exit_status = target->Finish();
-  if (!status.ok()) return kExitFailure;
-  return options.fail_on_loss && totals.lost > 0 ? kExitLoss : exit_status;
+  return target->Finish(status, options.fail_on_loss && totals.lost > 0);
 }
 
 }  // namespace

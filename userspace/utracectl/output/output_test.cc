@@ -3,6 +3,9 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include <set>
+#include <variant>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "include/uapi/utrace.h"
@@ -142,14 +145,17 @@ TEST_F(JsonWriterTest, EveryKindOfEventFitsTheSchema) {
   exec.argv = {"a", "\xfe"};
   exec.argv_truncated = true;
   const StopEvent held{UTRACE_EVENT(SYSCALL_ENTRY), SYS_close, Abi::kX8664};
+  std::set<size_t> kinds;
   for (const EventBody& body :
        {EventBody(Close(true)), EventBody(PendingRead()), EventBody(ResumedRead()),
         EventBody(ForkEvent{}), EventBody(exec), EventBody(ExitEvent{}),
         EventBody(ExitEvent{SIGKILL, true}), EventBody(ChildGone()), EventBody(sent),
         EventBody(LostEvent{3}), EventBody(StopEvent{}), EventBody(held), EventBody(ResumeEvent{}),
-        EventBody(DeathEvent{}), EventBody(ReapEvent{})}) {
+        EventBody(DeathEvent{}), EventBody(DeathEvent{SIGKILL}), EventBody(ReapEvent{})}) {
     LineOf(Of(body));
+    kinds.insert(body.index());
   }
+  EXPECT_EQ(kinds.size(), std::variant_size_v<EventBody>) << "a kind of event has no line here";
 }
 
 TEST_F(JsonWriterTest, TheSchemaRefusesWhatItDoesNotDescribe) {
@@ -158,6 +164,10 @@ TEST_F(JsonWriterTest, TheSchemaRefusesWhatItDoesNotDescribe) {
   EXPECT_NE(schema_.Complaint(line), "");
   EXPECT_NE(schema_.Complaint("{\"v\":1,\"ts\":1,\"seq\":1,\"pid\":1,\"tid\":1,\"ev\":\"x\"}"), "");
   EXPECT_NE(schema_.Complaint("{"), "");
+  // Where it was seen stands in every line but the last.
+  line = LineOf(Of(Close()));
+  line.replace(line.find("\"cpu\":0,"), 8, "");
+  EXPECT_NE(schema_.Complaint(line), "");
 }
 
 TEST_F(JsonWriterTest, AFailedCallNamesItsErrno) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // utracectl trace and record beside the module: where calls come from, and what is shown.
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -29,6 +30,11 @@ bool HasTracepoint(pid_t pid, const std::string& line) {
   return false;
 }
 
+// As Cli::Says(), of a file.
+bool Appears(const std::string& file, const std::string& text) {
+  return Eventually([&] { return ReadWhole(file).find(text) != std::string::npos; }, 20'000);
+}
+
 class CliTraceTest : public testing::Test {
  protected:
   void TearDown() override {
@@ -41,7 +47,7 @@ class CliTraceTest : public testing::Test {
   std::vector<std::string> files_;
 };
 
-TEST_F(CliTraceTest, CallsComeFromTheModulesHooks) {
+TEST_F(CliTraceTest, SmokeCallsComeFromTheModulesHooks) {
   const std::string file = File("lines");
   const CliResult trace = RunCli({"trace", "-v", "-f", "-o", file, "--", "sh", "-c",
                                   "ls -l /etc | wc -l; cat /etc/hostname; exit 3"});
@@ -91,18 +97,19 @@ TEST_F(CliTraceTest, HoldsOfOthersAreShownAtTheirPlace) {
                                      "openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY) = "));
 }
 
-TEST_F(CliTraceTest, EveryJsonLineFitsTheSchema) {
+TEST_F(CliTraceTest, SmokeEveryJsonLineFitsTheSchema) {
   const std::string file = File("lines");
   Cli trace({"trace", "-j", "-f", "-o", file, "--", "sh", "-c",
-             "cat /no/such; while [ ! -e " + file + ".go ]; do sleep 0.1; done; kill -TERM $$"});
+             "cat /no/such; /bin/sleep 0.5; while [ ! -e " + file +
+                 ".go ]; do sleep 0.1; done; kill -TERM $$"});
   File("lines.go");
-  ASSERT_TRUE(Eventually([&] { return ReadWhole(file).find("sleep") != std::string::npos; }));
+  ASSERT_TRUE(Appears(file, "\"pending\""));
   const std::string first = ReadWhole(file);
   const size_t at = first.find("\"pid\":") + 6;
   const std::string pid = first.substr(at, first.find(',', at) - at);
   Cli stop({"stop", "-p", pid, "--wait", "10"});
   ASSERT_TRUE(stop.Says("to let go"));
-  ASSERT_TRUE(Eventually([&] { return ReadWhole(file).find("\"stop\"") != std::string::npos; }));
+  ASSERT_TRUE(Appears(file, "\"stop\""));
   stop.Kill(SIGTERM);
   EXPECT_EQ(stop.Wait(), 0);
   close(open((file + ".go").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
@@ -114,12 +121,44 @@ TEST_F(CliTraceTest, EveryJsonLineFitsTheSchema) {
     const size_t ev = line.find("\"ev\":\"") + 6;
     ++kinds[line.substr(ev, line.find('"', ev) - ev)];
   }
-  for (const char* kind : {"syscall", "exec", "fork", "exit", "signal", "stop", "resume"}) {
+  for (const char* kind :
+       {"syscall", "pending", "exec", "fork", "exit", "signal", "stop", "resume", "end"}) {
     EXPECT_GT(kinds[kind], 0) << kind;
   }
   EXPECT_EQ(kinds["death"], kinds["exit"]);
   EXPECT_EQ(kinds["lost"], 0);
 }
+
+class CliQuietTest : public CliTraceTest, public testing::WithParamInterface<const char*> {};
+
+// Neither EINTR nor a stop, and nothing for its parent to see.
+TEST_P(CliQuietTest, SmokeABlockedProcessDoesNotSeeThatItIsTraced) {
+  Tracee actor({"actor"});
+  actor.Tell(std::string("block ") + GetParam());
+  ASSERT_TRUE(Eventually([&] { return StateOf(actor.pid()) == 'S'; }));
+  usleep(100'000);  // out of reading its order, and in the call it is for
+  Cli trace({"trace", "-v", "-f", "-p", std::to_string(actor.pid())});
+  ASSERT_TRUE(trace.Says("calls come from the utrace module's hooks")) << trace.Err();
+  ASSERT_TRUE(trace.Says("<unfinished ...>"));
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(StateOf(actor.pid()), 'S');
+    usleep(1000);
+  }
+  trace.Kill(SIGINT);
+  EXPECT_EQ(trace.Wait(), 0);
+  EXPECT_EQ(actor.Hear(300), "") << "the call came back";
+  EXPECT_EQ(StateOf(actor.pid()), 'S');
+  siginfo_t seen{};
+  EXPECT_EQ(waitid(P_PID, static_cast<id_t>(actor.pid()), &seen,
+                   WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT),
+            0);
+  EXPECT_EQ(seen.si_pid, 0);
+  EXPECT_THAT(trace.Out(), Not(HasSubstr("resumed>")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, CliQuietTest,
+                         testing::Values("read", "futex", "epoll", "nanosleep", "wait4"),
+                         [](const auto& call) { return std::string(call.param); });
 
 TEST_F(CliTraceTest, TheBrakeTakesTheModuleAwayAndTheTraceGoesOn) {
   Opener target;

@@ -214,10 +214,3 @@ SeedTest::SeedTest() {
 }
 
 }  // namespace utrace::test
-
-int main(int argc, char** argv) {
-  const char* repeat = std::getenv("UTRACE_REPEAT");
-  testing::GTEST_FLAG(repeat) = repeat != nullptr ? std::atoi(repeat) : 5;
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

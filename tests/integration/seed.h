@@ -118,7 +118,7 @@ std::vector<std::string> SeedCalls();
 // One of a thread; see utrace_seed.c.
 int SeedCommand(const std::string& text);
 
-// Begins with an empty log.  Its main() runs each test UTRACE_REPEAT times (5).
+// Begins with an empty log.  seed_main.cc runs each test UTRACE_REPEAT times (5).
 class SeedTest : public testing::Test {
  protected:
   SeedTest();

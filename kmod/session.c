@@ -15,6 +15,12 @@ unsigned int utrace_max_attachments = 65536;
 module_param_named(max_attachments, utrace_max_attachments, uint, 0644);
 MODULE_PARM_DESC(max_attachments, "attachments (one engine on one thread) that one user may have");
 
+static unsigned int contract = UTRACE_ABI_VERSION;
+#ifdef UTRACE_GATES
+module_param_named(seed_contract, contract, uint, 0);
+MODULE_PARM_DESC(seed_contract, "for tests: claim to speak this version of the contract");
+#endif
+
 /* What one user has, whatever the number of his sessions. */
 struct session_user {
 	struct list_head entry;
@@ -252,7 +258,7 @@ int session_features(struct utrace_features *features)
 {
 	if (features->flags)
 		return -EINVAL;
-	features->abi = UTRACE_ABI_VERSION;
+	features->abi = contract;
 	features->events = UTRACE_EVENTS_ALL;
 	features->actions = 1u << UTRACE_STOP | 1u << UTRACE_INTERRUPT | 1u << UTRACE_REPORT |
 			    1u << UTRACE_RESUME | 1u << UTRACE_DETACH;

@@ -10,6 +10,12 @@ static bool allow_untried;
 module_param(allow_untried, bool, 0444);
 MODULE_PARM_DESC(allow_untried, "load on a kernel series the module was not tried on");
 
+#ifdef UTRACE_GATES
+static char *seed_release;
+module_param(seed_release, charp, 0);
+MODULE_PARM_DESC(seed_release, "for tests: take the running kernel for this one");
+#endif
+
 /* docs/kernels.md has what was tried on each. */
 static const unsigned int tried[] = {
 	KERNEL_VERSION(6, 1, 0),
@@ -18,23 +24,31 @@ static const unsigned int tried[] = {
 };
 
 /* Of the running kernel, not of the headers: an untried one may load what was built for another. */
-static unsigned int running_series(void)
+static const char *running_release(void)
+{
+#ifdef UTRACE_GATES
+	if (seed_release)
+		return seed_release;
+#endif
+	return init_utsname()->release;
+}
+
+static unsigned int series_of(const char *release)
 {
 	unsigned int major, minor;
 
-	if (sscanf(init_utsname()->release, "%u.%u", &major, &minor) != 2)
-		return 0;
-	return KERNEL_VERSION(major, minor, 0);
+	return sscanf(release, "%u.%u", &major, &minor) == 2 ? KERNEL_VERSION(major, minor, 0) : 0;
 }
 
 int utrace_kernel_check(void)
 {
-	unsigned int series = running_series();
+	const char *release = running_release();
+	unsigned int series = series_of(release);
 	unsigned int i;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
 		pr_err("not loaded: kernel %s is a PREEMPT_RT kernel, whose locks may sleep where the hooks must not; use a kernel without PREEMPT_RT\n",
-		       init_utsname()->release);
+		       release);
 		return -EOPNOTSUPP;
 	}
 	for (i = 0; i < ARRAY_SIZE(tried); i++)
@@ -43,18 +57,17 @@ int utrace_kernel_check(void)
 	if (i == ARRAY_SIZE(tried)) {
 		if (!allow_untried) {
 			pr_err("not loaded: the module was not tried on kernel %s, only on the series 6.1, 6.12 and 7.3; to load it all the same give allow_untried=1\n",
-			       init_utsname()->release);
+			       release);
 			return -EOPNOTSUPP;
 		}
-		pr_warn("loaded on kernel %s, on which it was not tried\n",
-			init_utsname()->release);
+		pr_warn("loaded on kernel %s, on which it was not tried\n", release);
 	}
 #ifdef CONFIG_DEBUG_INFO_BTF_MODULES
 	if (!THIS_MODULE->btf_data_size)
 		pr_warn("the module was built without its own type information (BTF): BPF programs will not see its tracepoints\n");
 #else
 	pr_warn("kernel %s takes no type information (BTF) from modules: BPF programs will not see our tracepoints\n",
-		init_utsname()->release);
+		release);
 #endif
 	return 0;
 }

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/integration/device.h"
@@ -15,46 +18,156 @@
 namespace utrace::test {
 namespace {
 
+struct Field {
+  const char* name;
+  size_t offset;
+  uint32_t value;
+};
+
+// A call that is good in itself, on an engine there is not.
 struct CallCase {
   const char* name;
   unsigned long request;
   uint32_t size;
-  // Refused as a whole, before anything in it is looked at: what a call with nothing but
-  // zeroes gives.
+  // What a call of nothing but its size gives, and what the good one gives.
   int empty;
+  int good;
+  std::vector<Field> fields;
+  // What nobody may set (yet): flags, reserved fields, results that are not input.
+  uint32_t known_flags;
+  std::vector<Field> refused;
 };
+
+#define FIELD(type, field, value) \
+  Field { #field, offsetof(type, field), value }
+
+std::vector<CallCase> EveryCallThereIs() {
+  return {
+      {"Features", UTRACE_IOC_FEATURES, sizeof(utrace_features), 0, 0, {}, 0, {}},
+      {"Attach",
+       UTRACE_IOC_ATTACH,
+       sizeof(utrace_attach),
+       -ESRCH,
+       -ESRCH,
+       {FIELD(utrace_attach, target, 0x7fffffff)},
+       UTRACE_TARGET_FLAGS_ALL,
+       {FIELD(utrace_attach, reserved, 1), FIELD(utrace_attach, events, UTRACE_EVENT(REAP)),
+        FIELD(utrace_attach, events, UTRACE_EVENTS_ALL + 1)}},
+      {"SetEvents",
+       UTRACE_IOC_SET_EVENTS,
+       sizeof(utrace_set_events),
+       -ESRCH,
+       -ESRCH,
+       {FIELD(utrace_set_events, engine, 0x7fffffff), FIELD(utrace_set_events, tid, 1)},
+       0,
+       {FIELD(utrace_set_events, tid, 0x80000000)}},
+      {"SyscallSet",
+       UTRACE_IOC_SYSCALL_SET,
+       sizeof(utrace_syscall_set),
+       -ESRCH,
+       -ESRCH,
+       {FIELD(utrace_syscall_set, engine, 0x7fffffff)},
+       0,
+       {}},
+      {"Control",
+       UTRACE_IOC_CONTROL,
+       sizeof(utrace_control),
+       -ESRCH,
+       -ESRCH,
+       {FIELD(utrace_control, engine, 0x7fffffff), FIELD(utrace_control, action, UTRACE_RESUME)},
+       UTRACE_CONTROL_FOREIGN,
+       {FIELD(utrace_control, action, 3), FIELD(utrace_control, action, 7),
+        FIELD(utrace_control, tid, 0x80000000), FIELD(utrace_control, affected, 1),
+        FIELD(utrace_control, held_by_others, 1)}},
+      {"Barrier",
+       UTRACE_IOC_BARRIER,
+       sizeof(utrace_barrier),
+       -ESRCH,
+       -ESRCH,
+       {FIELD(utrace_barrier, engine, 0x7fffffff), FIELD(utrace_barrier, tid, 1)},
+       0,
+       {FIELD(utrace_barrier, reserved, 1), FIELD(utrace_barrier, tid, 0x80000000)}},
+      {"Answer",
+       UTRACE_IOC_ANSWER,
+       sizeof(utrace_answer),
+       -EINVAL,
+       -ESRCH,
+       {FIELD(utrace_answer, engine, 0x7fffffff), FIELD(utrace_answer, seq, 2),
+        FIELD(utrace_answer, tid, 1), FIELD(utrace_answer, action, UTRACE_RESUME)},
+       UTRACE_ANSWER_FLAGS_ALL,
+       {FIELD(utrace_answer, reserved, 1), FIELD(utrace_answer, tid, 0),
+        FIELD(utrace_answer, seq, 0), FIELD(utrace_answer, action, UTRACE_STOP),
+        FIELD(utrace_answer, action, UTRACE_RESUME | 0x20),
+        FIELD(utrace_answer, action, UTRACE_RESUME | 0x100)}},
+      {"Next",
+       UTRACE_IOC_NEXT,
+       sizeof(utrace_next),
+       -EINVAL,
+       0,
+       {FIELD(utrace_next, count, 1)},
+       0,
+       {FIELD(utrace_next, reserved, 1), FIELD(utrace_next, count, 0),
+        FIELD(utrace_next, timeout_ms, static_cast<uint32_t>(-2)),
+        FIELD(utrace_next, notice_size, 48), FIELD(utrace_next, notice_size, 129),
+        FIELD(utrace_next, notice_size, 4104), FIELD(utrace_next, count, 0x80000000)}},
+      {"Regs",
+       UTRACE_IOC_REGS,
+       sizeof(utrace_regs),
+       -EINVAL,
+       -ESRCH,
+       {FIELD(utrace_regs, engine, 0x7fffffff), FIELD(utrace_regs, tid, 1),
+        FIELD(utrace_regs, len, 8)},
+       UTRACE_EXAMINE_WRITE,
+       {FIELD(utrace_regs, reserved, 1), FIELD(utrace_regs, tid, 0), FIELD(utrace_regs, len, 0)}},
+      {"Memory",
+       UTRACE_IOC_MEMORY,
+       sizeof(utrace_memory),
+       -EINVAL,
+       -ESRCH,
+       {FIELD(utrace_memory, engine, 0x7fffffff), FIELD(utrace_memory, tid, 1),
+        FIELD(utrace_memory, len, 8)},
+       UTRACE_EXAMINE_WRITE,
+       {FIELD(utrace_memory, reserved, 1), FIELD(utrace_memory, tid, 0)}},
+      {"List",
+       UTRACE_IOC_LIST,
+       sizeof(utrace_list),
+       -EINVAL,
+       0,
+       {FIELD(utrace_list, entry_size, sizeof(utrace_info))},
+       0,
+       {FIELD(utrace_list, reserved, 1), FIELD(utrace_list, tgid, 0x80000000),
+        FIELD(utrace_list, entry_size, 0), FIELD(utrace_list, entry_size, 73),
+        FIELD(utrace_list, entry_size, 4104)}},
+  };
+}
 
 class EveryCall : public testing::TestWithParam<CallCase> {
  protected:
+  EveryCall() { Reset(); }
+
+  // The good call, and nothing else.
+  void Reset() {
+    memset(bytes_, 0, sizeof(bytes_));
+    for (const Field& field : GetParam().fields) Set(field.offset, field.value);
+  }
+  void Set(size_t offset, uint32_t value) { memcpy(bytes_ + offset, &value, sizeof(value)); }
   int Call(uint32_t size) {
-    memcpy(bytes_, &size, sizeof(size));
+    Set(0, size);
     return device_.Raw(GetParam().request, bytes_);
   }
   Device device_ = Device::Open();
-  alignas(8) char bytes_[16384] = {};
+  alignas(8) char bytes_[16384];
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Abi, EveryCall,
-    testing::Values(CallCase{"Features", UTRACE_IOC_FEATURES, sizeof(utrace_features), 0},
-                    CallCase{"Attach", UTRACE_IOC_ATTACH, sizeof(utrace_attach), -ESRCH},
-                    CallCase{"SetEvents", UTRACE_IOC_SET_EVENTS, sizeof(utrace_set_events), -ESRCH},
-                    CallCase{"SyscallSet", UTRACE_IOC_SYSCALL_SET, sizeof(utrace_syscall_set),
-                             -ESRCH},
-                    CallCase{"Control", UTRACE_IOC_CONTROL, sizeof(utrace_control), -ESRCH},
-                    CallCase{"Barrier", UTRACE_IOC_BARRIER, sizeof(utrace_barrier), -ESRCH},
-                    CallCase{"Answer", UTRACE_IOC_ANSWER, sizeof(utrace_answer), -EINVAL},
-                    CallCase{"Next", UTRACE_IOC_NEXT, sizeof(utrace_next), -EINVAL},
-                    CallCase{"Regs", UTRACE_IOC_REGS, sizeof(utrace_regs), -EINVAL},
-                    CallCase{"Memory", UTRACE_IOC_MEMORY, sizeof(utrace_memory), -EINVAL},
-                    CallCase{"List", UTRACE_IOC_LIST, sizeof(utrace_list), -EINVAL}),
-    [](const auto& param) { return std::string(param.param.name); });
+INSTANTIATE_TEST_SUITE_P(Abi, EveryCall, testing::ValuesIn(EveryCallThereIs()),
+                         [](const auto& param) { return std::string(param.param.name); });
 
-TEST_P(EveryCall, KnowsItsOwnSize) { EXPECT_EQ(Call(GetParam().size), GetParam().empty); }
+TEST_P(EveryCall, KnowsItsOwnSize) { EXPECT_EQ(Call(GetParam().size), GetParam().good); }
 
 TEST_P(EveryCall, TakesALargerStructureIfTheRestIsZero) {
-  EXPECT_EQ(Call(GetParam().size + 8), GetParam().empty);
-  EXPECT_EQ(Call(4096), GetParam().empty);
+  EXPECT_EQ(Call(GetParam().size + 8), GetParam().good);
+  Reset();  // what came back is not what goes in
+  EXPECT_EQ(Call(4096), GetParam().good);
 }
 
 TEST_P(EveryCall, RefusesALargerStructureIfTheRestIsNot) {
@@ -69,13 +182,23 @@ TEST_P(EveryCall, RefusesSizesOutOfAllReason) {
   EXPECT_EQ(Call(0xffffffff), -E2BIG);
 }
 
+// What is beyond counts as zero, whatever is there.
 TEST_P(EveryCall, TakesAShorterStructure) { EXPECT_EQ(Call(8), GetParam().empty); }
 
 TEST_P(EveryCall, RefusesUnknownFlags) {
-  for (int bit = 8; bit < 32; ++bit) {
-    const uint32_t flags = 1u << bit;
-    memcpy(bytes_ + 4, &flags, sizeof(flags));
+  for (int bit = 0; bit < 32; ++bit) {
+    const uint32_t flag = 1u << bit;
+    if (flag & GetParam().known_flags) continue;
+    Set(4, flag);
     EXPECT_EQ(Call(GetParam().size), -EINVAL) << bit;
+  }
+}
+
+TEST_P(EveryCall, RefusesWhatMeansNothing) {
+  for (const Field& field : GetParam().refused) {
+    Reset();
+    Set(field.offset, field.value);
+    EXPECT_EQ(Call(GetParam().size), -EINVAL) << field.name << " " << field.value;
   }
 }
 
@@ -100,13 +223,12 @@ TEST_P(EveryCall, RefusesAnotherThreadGroup) {
 
 TEST_P(EveryCall, OnlyLooksWhenOpenedForReading) {
   Device reader = Device::Open(O_RDONLY);
-  const uint32_t size = GetParam().size;
-  memcpy(bytes_, &size, sizeof(size));
+  Set(0, GetParam().size);
   const int error = reader.Raw(GetParam().request, bytes_);
   const bool looks = GetParam().request == UTRACE_IOC_FEATURES ||
                      GetParam().request == UTRACE_IOC_LIST ||
                      GetParam().request == UTRACE_IOC_CONTROL;
-  EXPECT_EQ(error, looks ? GetParam().empty : -EBADF);
+  EXPECT_EQ(error, looks ? GetParam().good : -EBADF);
 }
 
 TEST(Abi, HasNoOtherCalls) {

@@ -50,7 +50,9 @@ absl::StatusOr<std::map<uint32_t, int64_t>> FindVariables() {
     if (std::strcmp(info.name, kVariables) != 0) continue;
     Variables variables{};
     const uint32_t key = 0;
-    const bool known = info.value_size == sizeof(variables) &&
+    // The map ends with the last variable, the structure with its padding.
+    const size_t align = alignof(Variables);
+    const bool known = (info.value_size + align - 1) / align * align == sizeof(variables) &&
                        ::bpf_map_lookup_elem(map.Get(), &key, &variables) == 0;
     found[id] = known ? static_cast<int64_t>(variables.live_threads) : -1;
   }

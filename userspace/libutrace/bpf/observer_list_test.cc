@@ -3,7 +3,10 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "userspace/base/errno_status.h"
@@ -13,22 +16,23 @@
 namespace utrace {
 namespace {
 
-bool Listed(const std::vector<RunningObserver>& observers) {
+// The threads that we observe; nothing if we are not in the list.
+std::optional<int64_t> Listed(const std::vector<RunningObserver>& observers) {
   for (const RunningObserver& observer : observers) {
-    if (observer.owner == ::getpid()) return true;
+    if (observer.owner == ::getpid()) return observer.threads;
   }
-  return false;
+  return std::nullopt;
 }
 
 TEST(ObserverList, HasAProcessWhileItObserves) {
   if (const absl::Status able = CheckCanObserve(); !able.ok()) GTEST_SKIP() << able;
-  EXPECT_FALSE(Listed(*ListObservers()));
+  EXPECT_EQ(Listed(*ListObservers()), std::nullopt);
   {
     const auto observer = Observer::Create(ObserverOptions());
     ASSERT_TRUE(observer.ok()) << observer.status();
-    EXPECT_TRUE(Listed(*ListObservers()));
+    EXPECT_EQ(Listed(*ListObservers()), 0) << "the number is known";
   }
-  EXPECT_FALSE(Listed(*ListObservers()));
+  EXPECT_EQ(Listed(*ListObservers()), std::nullopt);
 }
 
 }  // namespace

@@ -21,8 +21,12 @@ std::string ErrnoText(int error) {
 }
 
 absl::Status ErrnoStatus(int error, absl::string_view what) {
+  return ErrnoStatus(error, what, ErrnoText(error));
+}
+
+absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view why) {
   if (error == 0) return absl::OkStatus();
-  absl::Status status(absl::ErrnoToStatusCode(error), absl::StrCat(what, ": ", ErrnoText(error)));
+  absl::Status status(absl::ErrnoToStatusCode(error), absl::StrCat(what, ": ", why));
   status.SetPayload(kErrnoPayload, absl::Cord(absl::StrCat(error)));
   return status;
 }

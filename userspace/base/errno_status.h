@@ -14,6 +14,9 @@ namespace utrace {
 // "<what>: <text of error>". `what` is the attempt and its object: "open /dev/utrace".
 absl::Status ErrnoStatus(int error, absl::string_view what);
 
+// "<what>: <why>", where the reason is known better than by the errno's own words.
+absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view why);
+
 // For calls that set errno. Call it before anything else can change errno.
 absl::Status LastErrno(absl::string_view what);
 

@@ -19,6 +19,12 @@ TEST(ErrnoStatus, MessageIsAttemptThenReason) {
             "open /dev/utrace: No such file or directory");
 }
 
+TEST(ErrnoStatus, ABetterReasonStandsInPlaceOfTheErrnosWords) {
+  const absl::Status status = ErrnoStatus(EPERM, "stop process 7", "it is a kernel thread");
+  EXPECT_EQ(status.message(), "stop process 7: it is a kernel thread");
+  EXPECT_EQ(ErrnoOf(status), EPERM);
+}
+
 TEST(ErrnoStatus, ZeroIsNoError) {
   EXPECT_TRUE(ErrnoStatus(0, "x").ok());
   EXPECT_TRUE(FromNegErrno(3, "x").ok());

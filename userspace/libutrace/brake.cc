@@ -16,18 +16,17 @@ absl::Status DetachEverything(const std::string& control) {
   const std::string attempt = absl::StrCat("detach every engine by ", control);
   const UniqueFd file(::open(control.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file) {
-    const absl::Status status = LastErrno(attempt);
-    switch (ErrnoOf(status)) {
+    const int error = errno;
+    switch (error) {
       case ENOENT:
-        return Annotate(status, "the utrace module is not loaded, so there is none", "\n");
+        return ErrnoStatus(error, attempt, "the utrace module is not loaded, so there is none");
       case EACCES:
       case EPERM:
-        return Annotate(status,
-                        "only root may end other users' engines: use sudo, or detach your "
-                        "own by their ids",
-                        "\n");
+        return ErrnoStatus(error, attempt,
+                           "only root may end other users' engines: use sudo, or detach your own "
+                           "by their ids");
       default:
-        return status;
+        return ErrnoStatus(error, attempt);
     }
   }
   return ::write(file.Get(), "1\n", 2) == 2 ? absl::OkStatus() : LastErrno(attempt);

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "userspace/base/errno_status.h"
+#include "userspace/libutrace/machine.h"
 
 namespace utrace {
 namespace {
@@ -40,33 +41,48 @@ static_assert(sizeof(utrace_info) == 72);
 static_assert(offsetof(utrace_info, owner_comm) == 56);
 static_assert(sizeof(utrace_list) == 32);
 
+absl::Status WhyNotOpen(int error, const std::string& path) {
+  const std::string attempt = absl::StrCat("open ", path);
+  switch (error) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+      if (ModuleLoaded()) {
+        return ErrnoStatus(ENXIO, attempt,
+                           "the utrace module is loaded, but its device is not there (in a "
+                           "container or chroot?); make it: sudo mknod -m 666 /dev/utrace c 10 "
+                           "$(awk '$2 == \"utrace\" {print $1}' /proc/misc)");
+      }
+      return ErrnoStatus(ENOENT, attempt,
+                         absl::StrCat("the utrace module is not loaded, and without it no "
+                                      "thread can be held; load it: ",
+                                      HowToLoadModule()));
+    case EACCES:
+    case EPERM:
+      return ErrnoStatus(error, attempt,
+                         absl::StrCat("its mode keeps this user out; use sudo, or let all users "
+                                      "in: sudo chmod 0666 ",
+                                      path));
+    case EBUSY:
+      return ErrnoStatus(error, attempt,
+                         FunctionTracingIsOff()
+                             ? "the module cannot hook the kernel, as function tracing is "
+                               "switched off: sudo sysctl kernel.ftrace_enabled=1"
+                             : "the module cannot hook the kernel, as another redirects the same "
+                               "functions; who: sudo dmesg | grep utrace");
+    default:
+      return ErrnoStatus(error, attempt);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CharDevice>> CharDevice::Open(Access access,
                                                              const std::string& path) {
   UniqueFd fd(
       ::open(path.c_str(), (access == Access::kOwn ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) {
-    const int error = errno;
-    const absl::Status status = ErrnoStatus(error, absl::StrCat("open ", path));
-    switch (error) {
-      case ENOENT:
-      case ENODEV:
-      case ENXIO:
-        return Annotate(status,
-                        "the utrace module is not loaded; holding a thread needs it: build it for "
-                        "this kernel and load it (modprobe utrace, or insmod utrace.ko)",
-                        "\n");
-      case EACCES:
-      case EPERM:
-        return Annotate(
-            status, absl::StrCat("let users in by its mode: chmod 0666 ", path, ", or use root"),
-            "\n");
-      default:
-        return status;
-    }
-  }
-  return std::unique_ptr<CharDevice>(new CharDevice(std::move(fd)));
+  if (fd) return std::unique_ptr<CharDevice>(new CharDevice(std::move(fd)));
+  return WhyNotOpen(errno, path);
 }
 
 // A signal breaks only waits (for an exec of the target, for callbacks), which may begin anew.

@@ -10,6 +10,7 @@
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/libutrace/char_device.h"
+#include "userspace/libutrace/machine.h"
 
 namespace utrace {
 namespace {
@@ -24,10 +25,10 @@ int Milliseconds(absl::Duration timeout) {
 
 absl::Status OtherContract(absl::string_view module) {
   return ErrnoStatus(
-      EPROTO, absl::StrCat("use the utrace module: ", module, "; this tool is version ",
-                           UTRACE_VERSION, " and speaks contract ", UTRACE_ABI_VERSION,
-                           "; install both from one build, then reload the module: rmmod utrace; "
-                           "modprobe utrace"));
+      EPROTO, "speak to the utrace module",
+      absl::StrCat(module, ", this tool is version ", UTRACE_VERSION, " and speaks contract ",
+                   UTRACE_ABI_VERSION, "; take both from one build: sudo rmmod utrace, then ",
+                   HowToLoadModule()));
 }
 
 // A notice of another size cannot be told apart from its neighbour's bytes.

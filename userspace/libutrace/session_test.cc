@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/libutrace/char_device.h"
+#include "userspace/libutrace/machine.h"
 #include "userspace/libutrace/memory.h"
 #include "userspace/libutrace/registers.h"
 #include "userspace/testing/fake_device.h"
@@ -61,7 +62,7 @@ TEST_F(SessionTest, RefusesAModuleOfAnotherContractAndNamesBothVersions) {
 TEST_F(SessionTest, WithoutTheModuleSaysHowToGetIt) {
   const auto device = CharDevice::Open(CharDevice::Access::kLook, "/nonexistent/utrace").status();
   EXPECT_EQ(ErrnoOf(device), ENOENT);
-  EXPECT_THAT(device.message(), HasSubstr("modprobe utrace"));
+  EXPECT_THAT(device.message(), HasSubstr(HowToLoadModule()));
 }
 
 TEST_F(SessionTest, ANodeThatIsNotOursIsNotTakenForTheModule) {

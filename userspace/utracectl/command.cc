@@ -3,8 +3,10 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "userspace/utracectl/commands/commands.h"
 
@@ -28,6 +30,12 @@ absl::Span<const Command> Commands() { return kCommands; }
 
 void PrintError(const absl::Status& status) { PrintLine(status.message()); }
 void PrintNote(absl::string_view text) { PrintLine(text); }
+
+std::string AboveZeroError(const std::string& text) {
+  double number = 0;
+  if (absl::SimpleAtod(text, &number) && std::isfinite(number) && number > 0) return {};
+  return absl::StrCat("'", text, "' is no number above 0");
+}
 
 int UsageError(absl::string_view text) {
   PrintLine(text);

@@ -47,6 +47,9 @@ absl::Span<const Command> Commands();
 void PrintError(const absl::Status& status);
 void PrintNote(absl::string_view text);
 
+// For the parser: what is wrong with `text` as a number above 0; nothing if it is one.
+std::string AboveZeroError(const std::string& text);
+
 // The error of a wrong use that the parser cannot see; returns kExitUsage.
 int UsageError(absl::string_view text);
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "userspace/libutrace/decode/copy_rules.h"
+#include "userspace/libutrace/machine.h"
 
 namespace utrace {
 namespace {
@@ -39,7 +40,7 @@ void AddTargetOptions(CLI::App& app, TargetOptions* options) {
   app.add_option("-p,--pid", options->pids, "a running process; may be given again, or as 1,2,3")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZeroError)
       ->type_name("PID");
   app.add_option("-u,--user", options->user, "run PROGRAM as this user")->type_name("USER");
   app.add_option("-s,--string-limit", options->string_limit,
@@ -101,7 +102,9 @@ std::optional<Target> Target::Prepare(const TargetOptions& options, const Progra
 
 void Target::TellSource(const TargetOptions& options) {
   from_module_ = observer_->CallsFromModule();
-  if (!options.verbose) return;
+  // A module that is there and of no use is news; one that is not there is not.
+  const bool in_vain = !from_module_ && !options.no_module && ModuleLoaded();
+  if (!options.verbose && !in_vain) return;
   PrintNote(
       from_module_
           ? "calls come from the utrace module's hooks on the traced threads"

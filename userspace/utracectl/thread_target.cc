@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "userspace/base/errno_status.h"
 #include "userspace/base/pidfd.h"
 #include "userspace/base/status_macros.h"
+#include "userspace/libutrace/machine.h"
 
 namespace utrace {
 namespace {
@@ -22,21 +22,6 @@ namespace {
 std::string UserName(uid_t uid) {
   const passwd* entry = ::getpwuid(uid);
   return entry != nullptr ? entry->pw_name : absl::StrCat("uid ", uid);
-}
-
-int YamaScope() {
-  std::ifstream file("/proc/sys/kernel/yama/ptrace_scope");
-  int scope = 0;
-  return file >> scope ? scope : 0;
-}
-
-absl::Status Refusal(int error, absl::string_view attempt, absl::string_view why) {
-  absl::Status status = ErrnoStatus(error, attempt);
-  // The errno's own words would only blur the reason.
-  absl::Status worded(status.code(), absl::StrCat(attempt, ": ", why));
-  status.ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& payload) { worded.SetPayload(url, payload); });
-  return worded;
 }
 
 }  // namespace
@@ -47,8 +32,8 @@ absl::StatusOr<ThreadId> ParseThreadId(absl::string_view text) {
   const bool good = parts.size() <= 2 && absl::SimpleAtoi(parts[0], &id.pid) && id.pid > 0 &&
                     (parts.size() == 1 || (absl::SimpleAtoi(parts[1], &id.tid) && id.tid > 0));
   if (good) return id;
-  return Refusal(EINVAL, absl::StrCat("read '", text, "' as PID or PID/TID"),
-                 "it takes one or two numbers, as in 812 or 812/815");
+  return ErrnoStatus(EINVAL, absl::StrCat("read '", text, "' as PID or PID/TID"),
+                     "it takes one or two numbers, as in 812 or 812/815");
 }
 
 std::string ThreadIdError(const std::string& text) {
@@ -59,34 +44,34 @@ absl::StatusOr<ThreadTarget> ThreadTarget::Open(absl::string_view verb, ThreadId
   const std::string attempt = absl::StrCat(verb, " process ", id.pid);
   absl::StatusOr<ThreadInfo> leader = ReadThread(id.pid);
   if (!leader.ok()) {
-    return Refusal(ESRCH, attempt, "there is no such process (it ended, or never was)");
+    return ErrnoStatus(ESRCH, attempt, "there is no such process (it ended, or never was)");
   }
-  if (leader->tgid == ::getpid()) return Refusal(EPERM, attempt, "it is this utracectl itself");
+  if (leader->tgid == ::getpid()) return ErrnoStatus(EPERM, attempt, "it is this utracectl itself");
   if (leader->tgid != id.pid) {
-    return Refusal(EINVAL, attempt,
-                   absl::StrCat("it is a thread of process ", leader->tgid, "; name it ",
-                                leader->tgid, "/", id.pid));
+    return ErrnoStatus(EINVAL, attempt,
+                       absl::StrCat("it is a thread of process ", leader->tgid, "; name it ",
+                                    leader->tgid, "/", id.pid));
   }
   ThreadTarget target(attempt, id);
   target.process_text_ = ProcessName(id.pid, leader->comm);
   if (leader->kernel_thread) {
-    return Refusal(EPERM, absl::StrCat(verb, " ", target.process_text_),
-                   "it is a kernel thread, which never runs user code to be held in");
+    return ErrnoStatus(EPERM, absl::StrCat(verb, " ", target.process_text_),
+                       "it is a kernel thread, which never runs user code to be held in");
   }
   if (leader->Dead() && id.tid == 0 &&
       ThreadsOf(id.pid).value_or(std::vector<pid_t>()).size() < 2) {
-    return Refusal(ESRCH, absl::StrCat(verb, " ", target.process_text_),
-                   absl::StrCat("it has ended and waits for its parent (", leader->ppid, ")"));
+    return ErrnoStatus(ESRCH, absl::StrCat(verb, " ", target.process_text_),
+                       absl::StrCat("it has ended and waits for its parent (", leader->ppid, ")"));
   }
   absl::StatusOr<UniqueFd> pidfd = OpenPidfd(id.pid);
-  if (!pidfd.ok()) return Refusal(ErrnoOf(pidfd.status()), attempt, "it ended just now");
+  if (!pidfd.ok()) return ErrnoStatus(ErrnoOf(pidfd.status()), attempt, "it ended just now");
   target.pidfd_ = *std::move(pidfd);
   target.start_ticks_ = leader->start_ticks;
   if (id.tid != 0) {
     target.attempt_ = absl::StrCat(verb, " thread ", id.pid, "/", id.tid);
     const absl::StatusOr<ThreadInfo> thread = ReadThread(id.tid);
     if (!thread.ok() || thread->tgid != id.pid || thread->Dead()) {
-      return Refusal(
+      return ErrnoStatus(
           ESRCH, target.attempt_,
           absl::StrCat(target.process_text_, " has no such thread; see utracectl ps -p ", id.pid));
     }
@@ -118,19 +103,19 @@ absl::StatusOr<Engine> ThreadTarget::Attach(Session& session, uint32_t events,
   const absl::StatusOr<ThreadInfo> now = ReadThread(id_.tid);
   if (now.ok() && now->tgid == id_.pid && now->start_ticks == start_ticks_) return engine;
   engine->Detach().IgnoreError();
-  return Refusal(ESRCH, attempt_, "it ended, and its number is another thread's now");
+  return ErrnoStatus(ESRCH, attempt_, "it ended, and its number is another thread's now");
 }
 
 absl::Status ThreadTarget::Explain(const absl::Status& refused) const {
   const uid_t self = ::geteuid();
   switch (ErrnoOf(refused)) {
     case ESRCH:
-      return Refusal(ESRCH, attempt_, absl::StrCat(process_text_, " ended just now"));
+      return ErrnoStatus(ESRCH, attempt_, absl::StrCat(process_text_, " ended just now"));
     case EDQUOT:
     case ENOSPC:
-      return Refusal(ErrnoOf(refused), attempt_,
-                     "this user has as many engines as the module allows; let go of some "
-                     "(utracectl engine list)");
+      return ErrnoStatus(ErrnoOf(refused), attempt_,
+                         "this user has as many engines as the module allows; let go of some "
+                         "(utracectl engine list)");
     case EPERM:
     case EACCES:
       break;
@@ -138,33 +123,34 @@ absl::Status ThreadTarget::Explain(const absl::Status& refused) const {
       return refused;
   }
   if (leader_.uid != self && self != 0) {
-    return Refusal(EPERM, attempt_,
-                   absl::StrCat(process_text_, " belongs to ", UserName(leader_.uid),
-                                "; become that user, or use sudo"));
+    return ErrnoStatus(EPERM, attempt_,
+                       absl::StrCat(process_text_, " belongs to ", UserName(leader_.uid),
+                                    "; become that user, or use sudo"));
   }
   const int scope = YamaScope();
   if (scope == 1 && self != 0) {
-    return Refusal(EPERM, attempt_,
-                   "Yama lets a process be traced by its ancestors only; use sudo, or sysctl "
-                   "kernel.yama.ptrace_scope=0");
+    return ErrnoStatus(EPERM, attempt_,
+                       "Yama lets a process be traced by its ancestors only; use sudo, or sysctl "
+                       "kernel.yama.ptrace_scope=0");
   }
   if (scope >= 2) {
-    return Refusal(EPERM, attempt_,
-                   scope == 2
-                       ? "Yama asks for CAP_SYS_PTRACE (kernel.yama.ptrace_scope=2); use sudo"
-                       : "Yama forbids all tracing until reboot "
-                         "(kernel.yama.ptrace_scope=3)");
+    return ErrnoStatus(EPERM, attempt_,
+                       scope == 2
+                           ? "Yama asks for CAP_SYS_PTRACE (kernel.yama.ptrace_scope=2); use sudo"
+                           : "Yama forbids all tracing until reboot "
+                             "(kernel.yama.ptrace_scope=3)");
   }
   if (self == 0) {
-    return Refusal(EPERM, attempt_,
-                   absl::StrCat(process_text_,
-                                " is guarded by a security module, or belongs to another user "
-                                "namespace where this root has no CAP_SYS_PTRACE"));
+    return ErrnoStatus(EPERM, attempt_,
+                       absl::StrCat(process_text_,
+                                    " is guarded by a security module, or belongs to another user "
+                                    "namespace where this root has no CAP_SYS_PTRACE"));
   }
-  return Refusal(EPERM, attempt_,
-                 absl::StrCat(process_text_,
-                              " is not dumpable (set-id, or by its own wish), or a security module "
-                              "guards it; use sudo"));
+  return ErrnoStatus(
+      EPERM, attempt_,
+      absl::StrCat(process_text_,
+                   " is not dumpable (set-id, or by its own wish), or a security module "
+                   "guards it; use sudo"));
 }
 
 }  // namespace utrace

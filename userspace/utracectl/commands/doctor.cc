@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/capability.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "userspace/base/errno_status.h"
 #include "userspace/libutrace/bpf/observer.h"
 #include "userspace/libutrace/bpf/privileges.h"
+#include "userspace/libutrace/machine.h"
+#include "userspace/libutrace/session.h"
 #include "userspace/utracectl/commands/commands.h"
 
 namespace utrace {
@@ -76,17 +85,42 @@ Finding CheckObserver() {
 }
 
 Finding CheckModule() {
-  if (access("/sys/module/utrace", F_OK) != 0) {
+  const absl::Status look = Session::OpenToLook().status();
+  if (ErrnoOf(look) == ENOENT) {
     return {Finding::State::kNote,
-            "the utrace module is not loaded: trace and record work without it, but while they "
-            "run each system call of every thread of this machine takes about 0.1 to 0.2 us more",
-            ""};
+            "the utrace module is not loaded: stop, hold and resume need it; trace and record work "
+            "without, but while they run each system call of every thread of this machine takes "
+            "about 0.1 to 0.2 us more",
+            HowToLoadModule()};
   }
-  if (access("/sys/kernel/btf/utrace", F_OK) != 0) {
-    return {Finding::State::kMissing, "the utrace module was built without BTF: BPF cannot see it",
-            "apt install pahole, then build the module again"};
+  // To own engines takes more than to look: here the kernel is hooked.
+  const absl::Status use = look.ok() ? Session::Open().status() : look;
+  if (!use.ok()) return {Finding::State::kMissing, std::string(use.message()), ""};
+  if (!ModuleHasBtf()) {
+    return {Finding::State::kMissing,
+            "the utrace module was built without type information (BTF): stop and hold work, "
+            "trace and record cannot use it",
+            "sudo apt install pahole, then build the module again and load it"};
   }
-  return {Finding::State::kGood, "the utrace module is loaded", ""};
+  return {Finding::State::kGood, "the utrace module is loaded and hooks the kernel", ""};
+}
+
+Finding CheckRights() {
+  const absl::StatusOr<bool> all = HasCapability(CAP_SYS_PTRACE);
+  if (all.value_or(false)) {
+    return {Finding::State::kGood, "every user's processes may be held", ""};
+  }
+  switch (YamaScope()) {
+    case 0:
+      return {Finding::State::kGood, "this user's own processes may be held", ""};
+    case 1:
+      return {Finding::State::kNote,
+              "Yama lets this user hold only what it starts itself (kernel.yama.ptrace_scope=1)",
+              "sudo sysctl kernel.yama.ptrace_scope=0"};
+    default:
+      return {Finding::State::kMissing, "Yama lets this user hold nothing",
+              "sudo utracectl ... (with kernel.yama.ptrace_scope=3 nobody may, until a reboot)"};
+  }
 }
 
 int Doctor() {
@@ -94,8 +128,14 @@ int Doctor() {
   uname(&name);
   std::cout << "kernel " << name.release << " on " << name.machine << "\n";
   bool good = true;
-  const Finding findings[] = {CheckBtf(), CheckCapabilities(), CheckLockdown(), CheckObserver(),
-                              CheckModule()};
+  std::vector<Finding> findings = {CheckBtf(), CheckCapabilities(), CheckLockdown()};
+  const bool may_try = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.state == Finding::State::kMissing;
+  });
+  // It would fail by what was found already.
+  if (may_try) findings.push_back(CheckObserver());
+  findings.push_back(CheckModule());
+  findings.push_back(CheckRights());
   for (const Finding& finding : findings) {
     const bool missing = finding.state == Finding::State::kMissing;
     std::cout << (missing                                  ? "MISSING  "

@@ -112,11 +112,17 @@ absl::StatusOr<uint64_t> ParseId(const std::string& text) {
   } else if (absl::SimpleAtoi(rest, &id) && id > 0) {
     return id;
   }
-  return ErrnoStatus(EINVAL, absl::StrCat("read '", text, "' as an engine's id (7, or bpf:5120)"));
+  return ErrnoStatus(EINVAL, absl::StrCat("read '", text, "' as an engine's id"),
+                     "it takes a number as engine list shows it, 7 or bpf:5120");
+}
+
+std::string IdError(const std::string& text) {
+  return std::string(ParseId(text).status().message());
 }
 
 absl::Status NoSuchEngine(const std::string& id) {
-  return ErrnoStatus(ESRCH, absl::StrCat("find engine ", id, " (see utracectl engine list)"));
+  return ErrnoStatus(ESRCH, absl::StrCat("find engine ", id),
+                     "there is no such engine (any more); see utracectl engine list");
 }
 
 void PrintEngine(const EngineView& engine) {
@@ -169,9 +175,8 @@ absl::Status Detach(const EngineOptions& options) {
   }
   ASSIGN_OR_RETURN(const uint64_t id, ParseId(options.id));
   if (id == 0) {
-    return ErrnoStatus(EOPNOTSUPP,
-                       absl::StrCat("detach ", options.id,
-                                    ", which only observes and ends with its owner: kill -INT ",
+    return ErrnoStatus(EOPNOTSUPP, absl::StrCat("detach ", options.id),
+                       absl::StrCat("it only observes, and ends with its owner: kill -INT ",
                                     absl::StripPrefix(options.id, kBpfPrefix)));
   }
   ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::OpenToLook());
@@ -189,10 +194,9 @@ absl::Status Detach(const EngineOptions& options) {
       return NoSuchEngine(options.id);
     case EPERM:
     case EACCES:
-      return Annotate(released.status(),
-                      "an engine may be detached by its owner, or by one who could attach and has "
-                      "CAP_SYS_PTRACE: use sudo",
-                      "\n");
+      return ErrnoStatus(EPERM, absl::StrCat("detach engine ", options.id),
+                         "it is another user's: use sudo (its owner may, or who could attach and "
+                         "has CAP_SYS_PTRACE)");
     default:
       return released.status();
   }
@@ -216,8 +220,11 @@ Run DefineEngine(CLI::App& app) {
     command->add_flag("-j,--json", options->json,
                       "JSON Lines (docs/json-control.md) in place of text");
   }
-  show->add_option("id", options->id, "its id, or bpf:PID")->required()->type_name("ID");
-  auto* id = detach->add_option("id", options->id, "its id")->type_name("ID");
+  show->add_option("id", options->id, "its id, or bpf:PID")
+      ->required()
+      ->check(IdError)
+      ->type_name("ID");
+  auto* id = detach->add_option("id", options->id, "its id")->check(IdError)->type_name("ID");
   detach
       ->add_flag("--all", options->all,
                  "take all engines of all users off at once (root; the emergency brake)")

@@ -110,7 +110,7 @@ Run DefinePs(CLI::App& app) {
   auto options = std::make_shared<PsOptions>();
   app.add_option("-p,--pid", options->pid,
                  "all threads of this process (default: those of all that have engines)")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZeroError)
       ->type_name("PID");
   app.add_flag("-j,--json", options->json, "JSON Lines (docs/json-control.md) in place of a table");
   return [options](const ProgramArgs&) {

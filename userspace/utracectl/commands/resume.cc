@@ -31,7 +31,7 @@ absl::Status NothingHolds(const ThreadTarget& target, uint64_t engine) {
   if (leader.tracer != 0) {
     absl::StrAppend(&why, "; it has a ptracer, pid ", leader.tracer, ", which may hold it");
   }
-  return ErrnoStatus(ESRCH, absl::StrCat("resume ", target.ProcessText(), ": ", why));
+  return ErrnoStatus(ESRCH, absl::StrCat("resume ", target.ProcessText()), why);
 }
 
 absl::Status SeveralHold(const std::map<uint64_t, std::string>& holders,
@@ -46,13 +46,13 @@ absl::Status ExplainResume(const absl::Status& status, const utrace_info& hold) 
   switch (ErrnoOf(status)) {
     case EPERM:
     case EACCES:
-      return Annotate(status,
-                      absl::StrCat(OwnerText(hold),
-                                   " may be resumed by its owner, or by one who could attach and "
-                                   "has CAP_SYS_PTRACE: use sudo"),
-                      "\n");
+      return ErrnoStatus(EPERM, absl::StrCat("resume thread ", hold.tid),
+                         absl::StrCat("it is held by ", OwnerText(hold),
+                                      ", which is another user's: use sudo (its owner may let "
+                                      "go, or who could attach and has CAP_SYS_PTRACE)"));
     case ERANGE:
-      return Annotate(status, "it was let go and held again meanwhile; run resume once more", "\n");
+      return ErrnoStatus(ERANGE, absl::StrCat("resume thread ", hold.tid),
+                         "it was let go and held again meanwhile; run resume once more");
     default:
       return status;
   }
@@ -60,8 +60,9 @@ absl::Status ExplainResume(const absl::Status& status, const utrace_info& hold) 
 
 absl::Status ResumeOne(Session& session, const utrace_info& hold) {
   if (hold.flags & UTRACE_INFO_KERNEL) {
-    return ErrnoStatus(EPERM, absl::StrCat("resume thread ", hold.tid, " by ", OwnerText(hold),
-                                           ", which only that module can let go"));
+    return ErrnoStatus(EPERM, absl::StrCat("resume thread ", hold.tid),
+                       absl::StrCat("it is held by ", OwnerText(hold),
+                                    ", and only the module that made it can let go"));
   }
   // The list gives the number of one hold; for both at once, all that was told so far is meant.
   const uint32_t both = UTRACE_INFO_HELD_REPORT | UTRACE_INFO_HELD_ASYNC;
@@ -111,7 +112,7 @@ Run DefineResume(CLI::App& app) {
       ->type_name("PID[/TID]");
   auto* engine = app.add_option("--engine", options->engine,
                                 "let go what this engine holds (default: the only one that does)")
-                     ->check(CLI::PositiveNumber)
+                     ->check(AboveZeroError)
                      ->type_name("ID");
   app.add_flag("--all", options->all, "let go what any engine holds")->excludes(engine);
   return [options](const ProgramArgs&) {

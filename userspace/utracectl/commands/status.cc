@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/libutrace/control_names.h"
+#include "userspace/libutrace/machine.h"
 #include "userspace/libutrace/session.h"
 #include "userspace/utracectl/commands/commands.h"
 #include "userspace/utracectl/output/control_json.h"
@@ -32,6 +33,7 @@ SystemStatus Ask(int* error) {
   status.module_answers = features.ok();
   if (features.ok()) {
     status.features = *features;
+    status.module_has_btf = ModuleHasBtf();
   } else {
     status.module_error = std::string(features.status().message());
     *error = ErrnoOf(features.status());
@@ -41,13 +43,18 @@ SystemStatus Ask(int* error) {
 
 std::string ModuleText(const SystemStatus& status, int error) {
   if (status.module_answers) {
-    return absl::StrCat(status.features.version, ", contract ", status.features.abi);
+    return absl::StrCat(status.features.version, ", contract ", status.features.abi,
+                        status.module_has_btf
+                            ? ""
+                            : "; built without type information (BTF): trace and record cannot "
+                              "use it, see utracectl doctor");
   }
   if (error == ENOENT) {
-    return "not loaded: stop, hold and resume need it (modprobe utrace, or insmod utrace.ko); "
-           "trace and record work without";
+    return absl::StrCat(
+        "not loaded: stop, hold and resume need it, trace and record work without; load it: ",
+        HowToLoadModule());
   }
-  return absl::StrCat("does not answer: ", status.module_error);
+  return absl::StrCat("of no use: ", status.module_error);
 }
 
 std::string Text(const SystemStatus& status, int error) {

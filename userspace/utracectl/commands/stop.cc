@@ -256,7 +256,7 @@ Run DefineStop(CLI::App& app) {
   app.add_option("--wait", options->wait,
                  "wait up to S seconds until all are held (with --at: until one is); else let go "
                  "and fail")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZeroError)
       ->type_name("S");
   app.add_flag("--background", options->background,
                "leave a process named utracectl-holder that holds on");

@@ -164,6 +164,7 @@ std::string StatusJson(const SystemStatus& status, uint64_t now_ns) {
   line.StartObject();
   line.String("version", status.features.version);
   line.Signed("abi", status.features.abi);
+  line.Flag("btf", status.module_has_btf);
   line.Signed("engines", status.features.engines);
   line.Events(status.features.events);
   line.Key("hooks");

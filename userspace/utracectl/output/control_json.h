@@ -22,6 +22,7 @@ struct SystemStatus {
   std::string machine;
   bool module_answers = false;
   std::string module_error;  // why not
+  bool module_has_btf = false;
   utrace_features features{};
 };
 std::string StatusJson(const SystemStatus& status, uint64_t now_ns);

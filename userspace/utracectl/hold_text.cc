@@ -12,11 +12,15 @@
 
 namespace utrace {
 
-std::string HeldLine(const utrace_notice& notice) {
+std::string ThreadText(const utrace_notice& notice) {
   const absl::StatusOr<ThreadInfo> leader = ReadThread(notice.tgid);
-  const std::string who = absl::StrCat(
-      "held: tid ", notice.tid, " of ",
+  return absl::StrCat(
+      "tid ", notice.tid, " of ",
       leader.ok() ? ProcessName(notice.tgid, leader->comm) : absl::StrCat("process ", notice.tgid));
+}
+
+std::string HeldLine(const utrace_notice& notice) {
+  const std::string who = absl::StrCat("held: ", ThreadText(notice));
   const Abi abi = notice.flags & UTRACE_NOTICE_COMPAT ? Abi::kI386 : Abi::kX8664;
   if (notice.type == UTRACE_NOTICE_STOPPED) {
     const bool inside = notice.flags & UTRACE_NOTICE_IN_SYSCALL && notice.nr >= 0;

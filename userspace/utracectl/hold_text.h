@@ -13,6 +13,9 @@
 
 namespace utrace {
 
+// "tid 815 of nginx (812)".
+std::string ThreadText(const utrace_notice& notice);
+
 // "held: tid 815 of nginx (812) at the entry of openat".
 std::string HeldLine(const utrace_notice& notice);
 

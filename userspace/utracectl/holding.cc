@@ -152,8 +152,9 @@ void Holding::HandleGone(const utrace_notice& notice) {
       if (held) print_(absl::StrCat("ended: tid ", notice.tid, ", which was held"));
       return;
     case UTRACE_GONE_EXEC:
-      print_(absl::StrCat("lost: tid ", notice.tid, " runs a new program (",
-                          ExecutableOf(notice.tid), ") that this user may not trace"));
+      print_(absl::StrCat("lost: ", ThreadText(notice),
+                          " runs on unheld: its new program has rights that this user may not "
+                          "trace"));
       return;
     case UTRACE_GONE_RELEASED:
       print_(absl::StrCat("let go: tid ", notice.tid, ", detached by another"));

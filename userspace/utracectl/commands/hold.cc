@@ -54,16 +54,16 @@ class HeldProgram {
       return program->OwnFailure();
     }
     if (const std::optional<int> failed = program->Start()) return *failed;
-    const absl::Status status = Hold(**holding, job, program->Pid());
-    if (!status.ok()) PrintError(status);
+    const absl::StatusOr<bool> held = Hold(**holding, job, program->Pid());
+    if (!held.ok()) PrintError(held.status());
     // A program that runs unheld on an error of ours is still the user's: we stay with it.
     job.GiveTerminal();
     holding->reset();
     if (const std::optional<int> failed = program->Confirm()) return *failed;
-    ready_(kExitOk);
+    ready_(held.value_or(false) ? kExitOk : kExitFailure);
     const absl::StatusOr<int> end = job.Wait();
     if (!end.ok()) PrintError(end.status());
-    return end.ok() && status.ok() ? EndLike(*end) : kExitFailure;
+    return end.ok() && held.ok() ? EndLike(*end) : kExitFailure;
   }
 
  private:
@@ -79,16 +79,18 @@ class HeldProgram {
     return holding;
   }
 
-  absl::Status Hold(Holding& holding, const Job& job, pid_t pid) {
+  // Whether it was held: not if it ended before, nor if its exec took it out of our reach.
+  absl::StatusOr<bool> Hold(Holding& holding, const Job& job, pid_t pid) {
     const auto held_or_ended = [&] { return holding.AnyHeld() || job.Ended(); };
     ASSIGN_OR_RETURN(Holding::End end, holding.Run(held_or_ended, absl::InfiniteFuture()));
-    if (end == Holding::End::kDone && !job.Ended()) {
+    const bool held = end == Holding::End::kDone && !job.Ended();
+    if (held) {
       PrintNote(HowToLetGo(options_.background, pid, holding));
       ready_(kExitOk);
       ASSIGN_OR_RETURN(end, holding.Run([&] { return job.Ended(); }, absl::InfiniteFuture()));
     }
     if (end == Holding::End::kAskedToEnd) holding.LetGo();
-    return absl::OkStatus();
+    return held;
   }
 
   const HoldOptions& options_;
@@ -117,8 +119,9 @@ class HeldTree {
                                                       /*children=*/true));
     RETURN_IF_ERROR(holding_->Add(engine));
     ASSIGN_OR_RETURN(const size_t below, AttachBelow());
-    Print(absl::StrCat("armed: engine ", holding_->EngineNumbers(), " on ", root.ProcessText(),
-                       " and ", below, " processes below it: what they execute",
+    Print(absl::StrCat("armed: ", below == 0 ? "engine " : "engines ", holding_->EngineNumbers(),
+                       " on ", root.ProcessText(), " and ", below,
+                       below == 1 ? " process" : " processes", " below it: what they execute",
                        glob_.empty() ? "" : absl::StrCat(" as ", glob_), " is held"));
     Print(absl::StrCat(
         "to let go: ", options_.background ? absl::StrCat("kill ", ::getpid()) : "Ctrl-C",
@@ -127,7 +130,8 @@ class HeldTree {
     ASSIGN_OR_RETURN(const Holding::End end,
                      holding_->Run([] { return false; }, absl::InfiniteFuture()));
     if (end == Holding::End::kNothingLeft) {
-      Print(absl::StrCat("done: ", root.ProcessText(), " and all below it have ended"));
+      Print(absl::StrCat("done: nothing of ", root.ProcessText(),
+                         " or below it is watched any more"));
     }
     holding_->LetGo();
     return absl::OkStatus();
@@ -219,7 +223,7 @@ Run DefineHold(CLI::App& app) {
   auto options = std::make_shared<HoldOptions>();
   app.add_option("--tree", options->tree,
                  "hold what this process and all below it execute; GLOB chooses by path or name")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZeroError)
       ->type_name("PID");
   app.add_option("-u,--user", options->user, "run PROGRAM as this user")->type_name("USER");
   app.add_flag("--background", options->background,

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <regex>
 #include <sstream>
 
 namespace utrace::test {
@@ -36,6 +37,13 @@ Cli::Args WithProgram(Cli::Args args) {
 }  // namespace
 
 Cli::Cli(const Args& args) : Cli(WithProgram(args), true) {}
+
+Cli Cli::As(uid_t uid, const Args& args) {
+  const std::string id = std::to_string(uid);
+  Args command = {"setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups", "utracectl"};
+  command.insert(command.end(), args.begin(), args.end());
+  return Of(command);
+}
 
 Cli::Cli(const Args& command, bool) : out_(OpenNameless()), err_(OpenNameless()) {
   std::vector<char*> argv;
@@ -85,6 +93,25 @@ CliResult RunCli(const Cli::Args& args) {
   Cli cli(args);
   const int status = cli.Wait();
   return {status, cli.Out(), cli.Err()};
+}
+
+CliResult RunCliAs(uid_t uid, const Cli::Args& args) {
+  Cli cli = Cli::As(uid, args);
+  const int status = cli.Wait();
+  return {status, cli.Out(), cli.Err()};
+}
+
+std::vector<std::pair<std::string, pid_t>> ListedEngines() {
+  static const std::regex row("^([0-9]+) +.*\\(([0-9]+)\\) .* control .*");
+  // The owner comes before the target, and both have a number in brackets.
+  static const std::regex owner("^([0-9]+) +[^ ]+ \\(([0-9]+)\\)");
+  std::vector<std::pair<std::string, pid_t>> engines;
+  std::smatch match;
+  for (const std::string& line : LinesOf(RunCli({"engine", "list"}).out)) {
+    if (!std::regex_match(line, row) || !std::regex_search(line, match, owner)) continue;
+    engines.emplace_back(match[1], std::stoi(match[2]));
+  }
+  return engines;
 }
 
 Opener::Opener()

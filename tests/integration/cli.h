@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/integration/harness.h"
@@ -20,6 +21,8 @@ class Cli {
 
   // `utracectl` ARG...
   explicit Cli(const Args& args);
+  // The same by a user without any of root's rights.
+  static Cli As(uid_t uid, const Args& args);
   // Another program altogether, found in PATH.
   static Cli Of(const Args& command) { return Cli(command, true); }
   ~Cli();
@@ -51,6 +54,10 @@ struct CliResult {
   std::string err;
 };
 CliResult RunCli(const Cli::Args& args);
+CliResult RunCliAs(uid_t uid, const Cli::Args& args);
+
+// Of those who hold or may hold, as `engine list` has it, in order: {engine, owner}.
+std::vector<std::pair<std::string, pid_t>> ListedEngines();
 
 // A process that opens and closes a file over and over, and counts how often it has.
 class Opener {

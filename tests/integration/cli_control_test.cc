@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <regex>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -17,20 +16,6 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
-
-// Of those who hold a process, as `engine list` has it, in order: {engine, owner}.
-std::vector<std::pair<std::string, pid_t>> Engines() {
-  static const std::regex row("^([0-9]+) +.*\\(([0-9]+)\\) .* control .*");
-  std::vector<std::pair<std::string, pid_t>> engines;
-  std::smatch match;
-  for (const std::string& line : LinesOf(RunCli({"engine", "list"}).out)) {
-    // The owner comes before the target, and both have a number in brackets.
-    static const std::regex owner("^([0-9]+) +[^ ]+ \\(([0-9]+)\\)");
-    if (!std::regex_match(line, row) || !std::regex_search(line, match, owner)) continue;
-    engines.emplace_back(match[1], std::stoi(match[2]));
-  }
-  return engines;
-}
 
 class CliControlTest : public testing::Test {
  protected:
@@ -111,7 +96,7 @@ TEST_F(CliControlTest, SmokeAThreadRunsOnlyWhenBothHoldersHaveLetGo) {
   for (int i = 0; i < 2; ++i) {
     ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--background", "--wait", "10"}).status, 0);
   }
-  const auto engines = Engines();
+  const auto engines = ListedEngines();
   ASSERT_EQ(engines.size(), 2u) << RunCli({"engine", "list"}).out;
   const CliResult vague = RunCli({"resume", target.Name()});
   EXPECT_EQ(vague.status, 1);
@@ -129,15 +114,15 @@ TEST_F(CliControlTest, AHolderThatIsKilledTakesItsHoldWithItAndNoOther) {
   for (int i = 0; i < 2; ++i) {
     ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--background", "--wait", "10"}).status, 0);
   }
-  const auto engines = Engines();
+  const auto engines = ListedEngines();
   ASSERT_EQ(engines.size(), 2u);
   kill(engines[0].second, SIGKILL);
-  ASSERT_TRUE(Eventually([] { return Engines().size() == 1; }));
+  ASSERT_TRUE(Eventually([] { return ListedEngines().size() == 1; }));
   EXPECT_TRUE(target.StandsStill());
-  EXPECT_EQ(Engines()[0], engines[1]);
+  EXPECT_EQ(ListedEngines()[0], engines[1]);
   kill(engines[1].second, SIGKILL);
   EXPECT_TRUE(target.Runs());
-  EXPECT_TRUE(Eventually([] { return Engines().empty(); }));
+  EXPECT_TRUE(Eventually([] { return ListedEngines().empty(); }));
 }
 
 TEST_F(CliControlTest, SmokeWhatStraceTracesCanBeHeld) {
@@ -190,49 +175,6 @@ TEST_F(CliControlTest, SmokeDetachAllLetsTheModuleGo) {
   EXPECT_THAT(without.err, HasSubstr("utrace module"));
   EXPECT_EQ(RunCli({"trace", "--", "true"}).status, 0);
   EXPECT_EQ(Cli::Of({"insmod", "/payload/utrace.ko"}).Wait(), 0);
-}
-
-TEST_F(CliControlTest, AWrongTargetIsRefusedWithTheReason) {
-  Fork dead([] { return 0; });
-  const std::string gone = std::to_string(dead.pid());
-  ASSERT_EQ(dead.Wait(), 0);
-  const std::vector<std::pair<std::string, std::string>> cases = {
-      {gone, "there is no such process"},
-      {"2", "kernel thread"},
-      {"1/99999", "no such thread"},
-  };
-  for (const auto& [target, reason] : cases) {
-    const CliResult stop = RunCli({"stop", "-p", target});
-    EXPECT_EQ(stop.status, 1) << target;
-    EXPECT_THAT(stop.err, HasSubstr(reason)) << target;
-    EXPECT_EQ(LinesOf(stop.err).size(), 1u) << stop.err;
-  }
-  Cli itself = Cli::Of({"sh", "-c", "exec utracectl stop -p $$"});
-  EXPECT_EQ(itself.Wait(), 1);
-  EXPECT_THAT(itself.Err(), HasSubstr("it is this utracectl itself"));
-  EXPECT_EQ(RunCli({"stop", "-p", "1x"}).status, 2);
-  EXPECT_EQ(RunCli({"stop", "-p", "1", "--at", "syscall:nosuch"}).status, 2);
-  EXPECT_TRUE(Engines().empty());
-}
-
-TEST_F(CliControlTest, AnothersProcessIsRefused) {
-  Opener target;
-  const std::vector<std::string> as_nobody = {"setpriv", "--reuid=65534", "--regid=65534",
-                                              "--clear-groups", "utracectl"};
-  auto command = as_nobody;
-  for (const char* word : {"stop", "-p"}) command.push_back(word);
-  command.push_back(target.Name());
-  Cli stop = Cli::Of(command);
-  EXPECT_EQ(stop.Wait(), 1);
-  EXPECT_THAT(stop.Err(), HasSubstr("belongs to root"));
-  // Nor may he let go what root holds.
-  ASSERT_EQ(RunCli({"stop", "-p", target.Name(), "--background", "--wait", "10"}).status, 0);
-  command = as_nobody;
-  for (const char* word : {"resume", "--all"}) command.push_back(word);
-  command.push_back(target.Name());
-  Cli resume = Cli::Of(command);
-  EXPECT_EQ(resume.Wait(), 1);
-  EXPECT_TRUE(target.StandsStill());
 }
 
 }  // namespace

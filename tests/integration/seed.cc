@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +12,8 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+
+#include "tests/integration/module.h"
 
 namespace utrace::test {
 namespace {
@@ -35,17 +36,6 @@ int Write(const char* path, const std::string& text) {
   const int result = write(fd, text.data(), text.size()) < 0 ? -errno : 0;
   close(fd);
   return result;
-}
-
-// Beside the tests' folder.
-void LoadModule() {
-  if (access(kControl, F_OK) == 0) return;
-  const std::string tests = TraceePath("").substr(0, TraceePath("").rfind("/tracees"));
-  const std::string path = tests + "/utrace_seed.ko";
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  ASSERT_GE(fd, 0) << path << ": " << strerror(errno);
-  EXPECT_EQ(syscall(SYS_finit_module, fd, "", 0), 0) << path << ": " << strerror(errno);
-  close(fd);
 }
 
 }  // namespace
@@ -209,7 +199,9 @@ std::vector<std::string> SeedCalls() {
 int SeedCommand(const std::string& text) { return Write(kControl, text); }
 
 SeedTest::SeedTest() {
-  LoadModule();
+  if (!ModuleIsLoaded("utrace_seed")) {
+    EXPECT_EQ(LoadModule("utrace_seed"), 0);
+  }
   EXPECT_EQ(SeedCommand("reset"), 0);
 }
 

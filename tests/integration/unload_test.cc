@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The module leaves when nobody uses it, however recently somebody did, and not before.
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,38 +12,21 @@
 #include "gtest/gtest.h"
 #include "tests/integration/device.h"
 #include "tests/integration/harness.h"
+#include "tests/integration/module.h"
 
 namespace utrace::test {
 namespace {
-
-constexpr const char* kModule = "/payload/utrace.ko";
-
-int Unload() { return syscall(SYS_delete_module, "utrace", O_NONBLOCK) != 0 ? -errno : 0; }
-
-int Load() {
-  const int fd = open(kModule, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  const int error = syscall(SYS_finit_module, fd, "", 0) != 0 ? -errno : 0;
-  close(fd);
-  return error;
-}
 
 bool Runs(pid_t pid) {
   const long before = TicksOf(pid);
   return Eventually([&] { return TicksOf(pid) > before + 1; }, 5000);
 }
 
-std::string Hooked() {
-  std::ifstream file("/sys/kernel/tracing/enabled_functions");
-  EXPECT_TRUE(file.is_open());
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 TEST(Unload, SmokeIsRefusedWhileThereAreEngines) {
   Tracee tracee({"spinner"});
   Device device = Device::Open();
   ASSERT_GT(device.Attach(tracee.pid(), 0), 0);
-  EXPECT_EQ(Unload(), -EWOULDBLOCK);
+  EXPECT_EQ(UnloadModule(), -EWOULDBLOCK);
   EXPECT_EQ(device.List(tracee.pid()).size(), 1u);
 }
 
@@ -79,9 +61,9 @@ TEST(Unload, SmokeAfterTheBrakeWithThreadsHeldEverywhere) {
   std::ofstream("/sys/class/misc/utrace/detach_all") << "1" << std::endl;
   device.Close();
   // The last reference to a file goes with a work of the kernel's, a moment later.
-  EXPECT_TRUE(Eventually([] { return Unload() == 0; }, 1000));
+  EXPECT_TRUE(Eventually([] { return UnloadModule() == 0; }, 1000));
   EXPECT_EQ(access(UTRACE_DEVICE, F_OK), -1);
-  EXPECT_EQ(Hooked().find("utrace"), std::string::npos);
+  EXPECT_EQ(HookedFunctions().find("utrace"), std::string::npos);
   EXPECT_TRUE(Runs(spinner.pid()));
   EXPECT_EQ(actors[0]->Hear(), "20");
   EXPECT_EQ(actors[1]->Hear(), "20");
@@ -89,26 +71,26 @@ TEST(Unload, SmokeAfterTheBrakeWithThreadsHeldEverywhere) {
   EXPECT_NE(actors[3]->Hear(), "");
   EXPECT_EQ(actors[4]->Hear(), "ready");
   EXPECT_EQ(actors[5]->Wait(), 0);
-  ASSERT_EQ(Load(), 0);
+  ASSERT_EQ(LoadModule(), 0);
   EXPECT_GE(Device::Open().fd(), 0);
 }
 
 TEST(Unload, AnIdleModuleHooksNothing) {
-  ASSERT_TRUE(Eventually([] { return Unload() == 0; }, 1000));
-  ASSERT_EQ(Load(), 0);
-  EXPECT_EQ(Hooked().find("utrace"), std::string::npos) << Hooked();
+  ASSERT_TRUE(Eventually([] { return UnloadModule() == 0; }, 1000));
+  ASSERT_EQ(LoadModule(), 0);
+  EXPECT_EQ(HookedFunctions().find("utrace"), std::string::npos) << HookedFunctions();
   {
     Device reader = Device::Open(O_RDONLY);
     EXPECT_GE(reader.fd(), 0);
-    EXPECT_EQ(Hooked().find("utrace"), std::string::npos) << "looking is no use";
+    EXPECT_EQ(HookedFunctions().find("utrace"), std::string::npos) << "looking is no use";
   }
   {
     Device device = Device::Open();
-    EXPECT_NE(Hooked().find("wake_up_new_task"), std::string::npos) << Hooked();
+    EXPECT_NE(HookedFunctions().find("wake_up_new_task"), std::string::npos) << HookedFunctions();
   }
   // They leave some seconds after the last user.
-  EXPECT_TRUE(
-      Eventually([] { return Hooked().find("wake_up_new_task") == std::string::npos; }, 15'000));
+  EXPECT_TRUE(Eventually(
+      [] { return HookedFunctions().find("wake_up_new_task") == std::string::npos; }, 15'000));
 }
 
 }  // namespace

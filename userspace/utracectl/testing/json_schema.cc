@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "json_control_schema_text.h"
 #include "json_schema_text.h"
 
 namespace utrace {
@@ -23,11 +24,14 @@ rapidjson::Document Parse(absl::string_view text) {
 }  // namespace
 
 struct JsonSchema::Impl {
-  rapidjson::Document document = Parse(kJsonSchemaText);
+  explicit Impl(absl::string_view text) : document(Parse(text)) {}
+  rapidjson::Document document;
   rapidjson::SchemaDocument schema{document};
 };
 
-JsonSchema::JsonSchema() : impl_(std::make_unique<Impl>()) {
+JsonSchema::JsonSchema(Of lines)
+    : impl_(
+          std::make_unique<Impl>(lines == Of::kEvents ? kJsonSchemaText : kJsonControlSchemaText)) {
   if (impl_->document.HasParseError()) std::abort();  // a schema that is no JSON checks nothing
 }
 

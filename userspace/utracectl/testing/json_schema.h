@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/json.schema.json, to hold lines against.
+// docs/json.schema.json and docs/json-control.schema.json, to hold lines against.
 #ifndef UTRACE_UTRACECTL_TESTING_JSON_SCHEMA_H_
 #define UTRACE_UTRACECTL_TESTING_JSON_SCHEMA_H_
 
@@ -12,8 +12,9 @@ namespace utrace {
 
 class JsonSchema {
  public:
-  // The one compiled into this program.
-  JsonSchema();
+  // As they were when this program was built.
+  enum class Of { kEvents, kControl };
+  explicit JsonSchema(Of lines = Of::kEvents);
   ~JsonSchema();
 
   // Empty if `line` fits, else what does not.

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <utility>
 
+#include "tests/integration/harness.h"
+
 namespace utrace::test {
 
 Device Device::Open(int flags) {
@@ -125,7 +127,7 @@ utrace_notice Device::Next(int timeout_ms) {
   utrace_next next{};
   next.notices = reinterpret_cast<uintptr_t>(&notice);
   next.count = 1;
-  next.timeout_ms = timeout_ms;
+  next.timeout_ms = Patience(timeout_ms);
   const int error = Call(UTRACE_IOC_NEXT, &next);
   if (error != 0 || next.count == 0) return utrace_notice{};
   return notice;

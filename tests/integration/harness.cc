@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -28,6 +29,10 @@ using Clock = std::chrono::steady_clock;
 int MillisecondsUntil(Clock::time_point end) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
   return left.count() > 0 ? static_cast<int>(left.count()) : 0;
+}
+
+Clock::time_point EndOf(int timeout_ms) {
+  return Clock::now() + std::chrono::milliseconds(Patience(timeout_ms));
 }
 
 int WaitFor(pid_t* pid, int timeout_ms) {
@@ -59,6 +64,14 @@ std::string StatOf(pid_t pid, pid_t tid) {
 }
 
 }  // namespace
+
+int Patience(int timeout_ms) {
+  static const int multiplier = [] {
+    const char* text = std::getenv("UTRACE_TIMEOUT_MULTIPLIER");
+    return text == nullptr ? 1 : std::max(1, std::atoi(text));
+  }();
+  return timeout_ms * multiplier;
+}
 
 std::string TraceePath(const std::string& name) {
   char self[4096];
@@ -104,7 +117,7 @@ void Tracee::Tell(const std::string& line) {
 }
 
 std::string Tracee::Hear(int timeout_ms) {
-  const auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  const auto end = EndOf(timeout_ms);
   for (;;) {
     const size_t newline = heard_.find('\n');
     if (newline != std::string::npos) {
@@ -173,7 +186,7 @@ unsigned long WordOf(pid_t pid, uintptr_t address) {
 }
 
 bool Eventually(const std::function<bool()>& is_so, int timeout_ms) {
-  const auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  const auto end = EndOf(timeout_ms);
   while (!is_so()) {
     if (Clock::now() >= end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

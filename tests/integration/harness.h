@@ -12,6 +12,10 @@
 
 namespace utrace::test {
 
+// How long to wait for what takes @timeout_ms at most on a stock kernel: vm/run says how much
+// slower this one is. All times below are such times.
+int Patience(int timeout_ms);
+
 // A child process that runs one of tracees/, told what to do by lines on its standard input.
 // Killed and reaped with the object.
 class Tracee {

@@ -107,7 +107,8 @@ class GuestRun:
         records = [f"mount={serial}:{where}" for serial, _, where in mounts]
         records += [f"env={variable}" for variable in
                     ["HOME=/root", f"PATH={GUEST_PATH}", "LANG=C.UTF-8",
-                     f"UTRACE_KERNEL={wishes.kernel.series}", *wishes.environment]]
+                     f"UTRACE_KERNEL={wishes.kernel.series}",
+                     f"UTRACE_TIMEOUT_MULTIPLIER={wishes.kernel.timeout_multiplier}", *wishes.environment]]
         if wishes.load_module and wishes.payload and (wishes.payload / "utrace.ko").exists():
             records.append("module=/payload/utrace.ko")
         if wishes.shell:

@@ -48,6 +48,8 @@ class Kernel:
         self.boot_modules = kernel.get("boot-modules", "").split()
         self.boot_seconds = kernel.getint("boot-seconds")
         self.memory = kernel.get("memory", "1G")
+        # How much slower than a stock kernel it is: what bounds a run or a test's patience is multiplied by it.
+        self.timeout_multiplier = kernel.getint("timeout-multiplier", 1)
         # A kernel that we build has a source package and fragments of its configuration instead of a flavour.
         self.source = kernel.get("source", "")
         self.fragments = kernel.get("fragments", "").split()

@@ -31,6 +31,7 @@ class Wishes:
     timeout: float = 300
     icount: bool = False
     shell: bool = False
+    leaks: bool = False
     verdict: bool = False  # the command writes result lines of its own, to its descriptor 3
     load_module: bool = True
     copies: list = dataclasses.field(default_factory=list)
@@ -116,7 +117,8 @@ class GuestRun:
             records += ["shell=1", f"rows={size.lines}", f"columns={size.columns}"]
         if wishes.verdict:
             records.append("verdict=1")
-        records += [f"arg={argument}" for argument in wishes.command]
+        command = ["python3", "/payload/rig/find_leaks.py", *wishes.command] if wishes.leaks else wishes.command
+        records += [f"arg={argument}" for argument in command]
         job = b"".join(record.encode(errors="surrogateescape") + b"\0" for record in records)
         files = [("init", wishes.init.read_bytes(), 0o755), ("job", job, 0o644)]
         for module in sorted((wishes.kernel.dir / "boot-modules").glob("*.ko")):
@@ -128,7 +130,8 @@ class GuestRun:
         for attempt in range(1, BOOTS + 1):
             log_path = self.dir / f"kernel.log{'' if attempt == 1 else '.' + str(attempt)}"
             machine = Machine(self.wishes.kernel, self.dir / "initramfs", [mount[:2] for mount in mounts],
-                              self.wishes.smp, self.wishes.memory, self.wishes.icount, self.dir)
+                              self.wishes.smp, self.wishes.memory, self.wishes.icount, self.dir,
+                              "" if self.wishes.leaks else self.wishes.kernel.no_leak_scan)
             watch = Watch(machine, log_path, self.on_output, self.on_line, self.terminal)
             try:
                 watch.run(self.wishes.kernel.boot_seconds, self.wishes.timeout)

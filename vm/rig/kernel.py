@@ -45,6 +45,8 @@ class Kernel:
         self.flavour = kernel.get("flavour", "")
         self.cpu = kernel["cpu"]
         self.command_line = kernel.get("command-line", "")
+        # What spares a run the bookkeeping for leak scans; a kernel that cannot scan has no such thing.
+        self.no_leak_scan = kernel.get("no-leak-scan", "")
         self.boot_modules = kernel.get("boot-modules", "").split()
         self.boot_seconds = kernel.getint("boot-seconds")
         self.memory = kernel.get("memory", "1G")

@@ -26,11 +26,11 @@ def emulator():
 class Machine:
     """A started guest. Its ports are sockets; ended with the object's close()."""
 
-    def __init__(self, kernel, initramfs, disks, smp, memory, icount, scratch):
+    def __init__(self, kernel, initramfs, disks, smp, memory, icount, scratch, command_line):
         argv = emulator() + ["-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc", "-no-reboot",
                              "-cpu", kernel.cpu, "-smp", str(smp), "-m", memory,
                              "-kernel", str(kernel.image), "-initrd", str(initramfs),
-                             "-append", " ".join(COMMAND_LINE + kernel.command_line.split())]
+                             "-append", " ".join([*COMMAND_LINE, *kernel.command_line.split(), *command_line.split()])]
         # Deterministic time wants one thread for all CPUs; otherwise each CPU has its own.
         argv += ["-accel", "tcg,thread=single", "-icount", "shift=0"] if icount else ["-accel", "tcg,thread=multi"]
         ends = []

@@ -142,6 +142,10 @@ bool Opener::StandsStill() const {
   return *count_ == before;
 }
 
+bool FileSays(const std::string& path, const std::string& text, int timeout_ms) {
+  return Eventually([&] { return ReadWhole(path).find(text) != std::string::npos; }, timeout_ms);
+}
+
 std::vector<std::string> LinesOf(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);

@@ -79,6 +79,10 @@ class Opener {
   Fork* fork_;
 };
 
+// Whether the file comes to hold this; as long as Cli::Says() waits, for it may be a program's
+// output.
+bool FileSays(const std::string& path, const std::string& text, int timeout_ms = 20'000);
+
 std::vector<std::string> LinesOf(const std::string& text);
 std::string ReadWhole(const std::string& path);
 

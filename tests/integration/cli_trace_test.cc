@@ -30,11 +30,6 @@ bool HasTracepoint(pid_t pid, const std::string& line) {
   return false;
 }
 
-// As Cli::Says(), of a file.
-bool Appears(const std::string& file, const std::string& text) {
-  return Eventually([&] { return ReadWhole(file).find(text) != std::string::npos; }, 20'000);
-}
-
 class CliTraceTest : public testing::Test {
  protected:
   void TearDown() override {
@@ -103,13 +98,13 @@ TEST_F(CliTraceTest, SmokeEveryJsonLineFitsTheSchema) {
              "cat /no/such; /bin/sleep 0.5; while [ ! -e " + file +
                  ".go ]; do sleep 0.1; done; kill -TERM $$"});
   File("lines.go");
-  ASSERT_TRUE(Appears(file, "\"pending\""));
+  ASSERT_TRUE(FileSays(file, "\"pending\""));
   const std::string first = ReadWhole(file);
   const size_t at = first.find("\"pid\":") + 6;
   const std::string pid = first.substr(at, first.find(',', at) - at);
   Cli stop({"stop", "-p", pid, "--wait", "10"});
   ASSERT_TRUE(stop.Says("to let go"));
-  ASSERT_TRUE(Appears(file, "\"stop\""));
+  ASSERT_TRUE(FileSays(file, "\"stop\""));
   stop.Kill(SIGTERM);
   EXPECT_EQ(stop.Wait(), 0);
   close(open((file + ".go").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));

@@ -18,3 +18,7 @@ seed_test(seed_resume_test seed_main.cc)
 seed_test(seed_pass_test seed_main.cc)
 seed_test(seed_death_test seed_main.cc)
 seed_test(seed_audit_test seed_main.cc)
+
+# One that fits no more would else be noticed by `check --full` only.
+add_test(NAME mutations.fit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mutations/run --apply)
+set_tests_properties(mutations.fit PROPERTIES LABELS unit)

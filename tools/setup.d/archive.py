@@ -56,6 +56,7 @@ class Archive:
         for path in (self.dir / "lists" / "partial", self.dir / "cache" / "archives" / "partial", self.debs):
             path.mkdir(parents=True, exist_ok=True)
         self.mirrors_ = mirrors()
+        self.known_ = {}
         with locked(cache, "apt"):
             self.have_ = [suite for suite in self.suites if self.update_(suite)]
 
@@ -103,18 +104,23 @@ class Archive:
         raise SetupError(f"fetching the index of {suite}: {_without_hosts(reason[0]) if reason else 'apt failed'}: "
                          "check the network (and the proxy apt uses), then run this again")
 
+    def look_up(self, packages):
+        """Asks apt for all of these at once: a question costs a second, however many packages are in it."""
+        unknown = [package for package in packages if package not in self.known_]
+        if not unknown:
+            return
+        done = subprocess.run(self.apt_("apt-cache") + ["show", "--no-all-versions", *unknown],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.known_.update(dict.fromkeys(unknown))
+        for stanza in done.stdout.split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in stanza.splitlines() if re.match(r"[\w-]+: ", line))
+            if fields:
+                self.known_[fields["Package"]] = fields
+
     def show(self, package):
         """The fields of the newest version of a package, or None."""
-        done = subprocess.run(self.apt_("apt-cache") + ["show", "--no-all-versions", package],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        fields = {}
-        for line in done.stdout.splitlines():
-            if not line:
-                break
-            if not line.startswith(" ") and ": " in line:
-                key, value = line.split(": ", 1)
-                fields[key] = value
-        return fields or None
+        self.look_up([package])
+        return self.known_[package]
 
     def need(self, package):
         fields = self.show(package)
@@ -140,6 +146,7 @@ class Archive:
             # The archive keeps one version: an index of this morning may name a file that is gone.
             for suite in self.have_:
                 self.update_(suite, force=True)
+            self.known_.clear()
             fields = self.need(package)
             path = self.debs / pathlib.Path(fields["Filename"]).name
             self.download_(fields, path)

@@ -20,16 +20,14 @@ LZ4_LEGACY_MAGIC = b"\x02\x21\x4c\x18"
 
 def closure(archive, names):
     """The linux-* packages that the named ones depend on, themselves included."""
-    todo, seen = list(names), {}
+    todo, seen = set(names), {}
     while todo:
-        name = todo.pop()
-        if name in seen:
-            continue
-        seen[name] = archive.need(name)["Version"]
-        for alternatives in archive.show(name).get("Depends", "").split(","):
-            first = re.split(r"[ :(|]", alternatives.strip(), maxsplit=1)[0]
-            if first.startswith("linux-") and not FOREIGN.match(first):
-                todo.append(first)
+        archive.look_up(todo)
+        found = {name: archive.need(name) for name in todo}
+        seen.update((name, fields["Version"]) for name, fields in found.items())
+        depends = ",".join(fields.get("Depends", "") for fields in found.values()).split(",")
+        firsts = {re.split(r"[ :(|]", alternatives.strip(), maxsplit=1)[0] for alternatives in depends}
+        todo = {name for name in firsts if name.startswith("linux-") and not FOREIGN.match(name)}.difference(seen)
     return seen
 
 

@@ -20,21 +20,23 @@ PREFIXES = {
 def set_up(prefix, host_suite, cache):
     archive = Archive(cache, [SUITE[host_suite]])
     base = Archive(cache, [host_suite])
-    versions = {}
-    for package in PREFIXES[prefix]:
-        source = archive if archive.show(package) else base
-        versions[package] = source.need(package)["Version"]
+    archive.look_up(PREFIXES[prefix])
+    sources = {package: archive if archive.show(package) else base for package in PREFIXES[prefix]}
+    fields = {package: source.need(package) for package, source in sources.items()}
+    versions = {package: its["Version"] for package, its in fields.items()}
+    # First of all: a cache may have come from another machine, which had them.
+    needed = {name for its in fields.values() for name in libraries(its)}
+    install({name: f"the private {prefix} is linked to it" for name in sorted(needed.difference(versions))})
     target = cache / prefix
     record = target / "packages.json"
     if record.exists() and json.loads(record.read_text()) == versions:
         say(f"{prefix}: {' '.join(f'{p} {v}' for p, v in list(versions.items())[:1])} is here")
         return
     need_disk(cache, 1)
-    install({name: f"the private {prefix} is linked to it" for name in libraries(archive, PREFIXES[prefix][0])})
     new = cache / f"{prefix}.new"
     shutil.rmtree(new, ignore_errors=True)
-    for package in PREFIXES[prefix]:
-        (archive if archive.show(package) else base).unpack(package, new)
+    for package, source in sources.items():
+        source.unpack(package, new)
     (new / "packages.json").write_text(json.dumps(versions, indent=1) + "\n")
     if prefix == "qemu":
         check_runs(new / "usr" / "bin" / "qemu-system-x86_64")
@@ -47,11 +49,12 @@ def set_up(prefix, host_suite, cache):
     say(f"{prefix}: got {', '.join(f'{p} {v}' for p, v in versions.items())}")
 
 
-def libraries(archive, package):
-    """The shared libraries, from the system's own suite, that a private program is linked to."""
-    for need in archive.need(package).get("Depends", "").split(","):
+def libraries(fields):
+    """The libraries that a package's programs are linked to. They are taken from the system's own suite, even for a
+    package of another: that needs no newer ones, as check_runs() sees."""
+    for need in fields.get("Depends", "").split(","):
         name = re.split(r"[ :(|]", need.strip(), maxsplit=1)[0]
-        if name.startswith("lib") and not archive.show(name):
+        if re.match(r"z?lib", name):
             yield name
 
 

@@ -48,13 +48,13 @@ def locked(cache, what):
         yield
 
 
-def as_root(argv):
-    """The command that runs argv as root: itself, or by sudo."""
+def as_root(argv, what=None):
+    """The command that runs argv as root: itself, or by sudo. Where there is neither, the error names `what`."""
     if os.geteuid() == 0:
         return list(argv)
     if shutil.which("sudo"):
         return ["sudo", *argv]
-    raise SetupError(f"'{' '.join(map(str, argv[:3]))} ...' needs root, and there is no sudo: run tools/setup as root")
+    raise SetupError(f"{what or ' '.join(map(str, argv[:3]))} needs root, and there is no sudo: run this as root")
 
 
 def run(argv, what, hint, cwd=None, env=None, log=None):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages of the system's own suite that utrace is built and tested with, and why each is wanted."""
 
+import collections
 import os
 import shutil
 import subprocess
+import sys
 
 from host import SetupError, as_root, say
 from kernel import cache_dir
@@ -67,16 +69,18 @@ def install(reasons):
     wanted = missing(reasons)
     if not wanted:
         return
+    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    command = as_root(environment + ["apt-get", "-q", "-y", "--no-install-recommends", "install", *wanted],
+                      f"installing {' '.join(wanted)}")
     for name in wanted:
         say(f"installing {name}: {reasons[name]}")
-    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    command = as_root(environment + ["apt-get", "-q", "-y", "--no-install-recommends", "install", *wanted])
-    if apt(command):
-        remember(wanted)
-        return
-    # On a fresh machine the lists are missing, on an old one they name files that are gone.
-    apt(as_root(environment + ["apt-get", "-q", "update"]))
-    if not apt(command, show=True):
+    said = apt(command)
+    if said is not None:
+        # On a fresh machine the lists are missing, on an old one they name files that are gone.
+        unreachable = apt(as_root(environment + ["apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update"]))
+        said = apt(command)
+    if said is not None:
+        print(unreachable or said)
         raise SetupError(f"apt-get could not install {' '.join(wanted)} (its last lines are above): check the network "
                          "and the system's package sources, try 'apt-get install' by hand, then run this again")
     remember(wanted)
@@ -84,17 +88,26 @@ def install(reasons):
 
 def remember(names):
     """For whoever wants to remove everything again."""
+    if not names:
+        return
     cache_dir().mkdir(parents=True, exist_ok=True)
     with open(cache_dir() / "installed-packages", "a", encoding="utf-8") as listing:
         listing.writelines(f"{name}\n" for name in names)
 
 
-def apt(command, show=False):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace")
-    if show and done.returncode:
-        print("\n".join(done.stdout.splitlines()[-10:]))
-    return done.returncode == 0
+def apt(command):
+    """None, or the last lines of what apt said when it failed. Meanwhile a terminal shows what it is at."""
+    width = shutil.get_terminal_size().columns - 1
+    last = collections.deque(maxlen=10)
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace") as process:
+        for line in process.stdout:
+            last.append(line.rstrip())
+            if sys.stdout.isatty():
+                print(f"\r{last[-1][:width].ljust(width)}", end="\r", flush=True)
+    if sys.stdout.isatty():
+        print(" " * width, end="\r", flush=True)
+    return "\n".join(last) if process.returncode else None
 
 
 def set_up(host_suite):
@@ -104,5 +117,6 @@ def set_up(host_suite):
         reasons.pop("clang-format-14")
     if os.environ.get("PATH") and not shutil.which("apt-get"):
         raise SetupError("there is no apt-get here: utrace is set up on Debian 12 or 13")
+    remember(os.environ.get("UTRACE_INSTALLED", "").split())  # by tools/setup, to run this at all
     install(reasons)
     say(f"packages: all {len(reasons)} are installed")

@@ -21,10 +21,11 @@ class Build:
     def init(self):
         return self.dir / "vm" / "init" / "utrace_vm_init"
 
-    def payload(self, kernel, gates):
-        return self.dir / "payload" / (kernel.series + ("-gates" if gates else ""))
+    def payload(self, kernel, variant):
+        """The folder of a variant: "", "-gates" with the module built with gates, "-tools" without the tests."""
+        return self.dir / "payload" / f"{kernel.series}{variant}"
 
-    def update(self, kernel, gates):
+    def update(self, kernel, variant):
         """Brings init and payload up to date, quietly unless something goes wrong."""
         self.dir.mkdir(parents=True, exist_ok=True)
         # Two vm/run at once would otherwise run two builds in one tree.
@@ -32,8 +33,8 @@ class Build:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (self.dir / "CMakeCache.txt").exists():
                 self.step_(["cmake", "--preset", self.preset], "configuring", "tools/setup installs what is missing")
-            target = f"payload-{kernel.series}" + ("-gates" if gates else "")
-            self.step_(["cmake", "--build", str(self.dir), "--target", target], "building", "mend the build")
+            self.step_(["cmake", "--build", str(self.dir), "--target", f"payload-{kernel.series}{variant}"], "building",
+                       "mend the build")
 
     def step_(self, argv, what, hint):
         done = subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

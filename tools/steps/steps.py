@@ -19,10 +19,12 @@ BUILD = CHECKOUT / "build" / PRESET
 
 @dataclasses.dataclass
 class Step:
-    """A command that passes by status 0. With `tests` it is a ctest run of that label, whose tests are counted."""
+    """A command that passes by status 0. With `tests` it is a ctest run of that label, whose tests are counted; with
+    `shown` its output is for the user, line by line, and not just for the log."""
     name: str
     argv: list
     tests: str = ""
+    shown: bool = False
     result: str = ""
     seconds: float = 0.0
     notes: list = dataclasses.field(default_factory=list)
@@ -64,10 +66,14 @@ class Progress:
             width = shutil.get_terminal_size().columns - 1
             print(("\r" + f"{self.head_} {clock(now - self.start_)}  {text}"[:width]).ljust(width), end="", flush=True)
 
-    def end(self, step):
-        line = f"{self.head_}: {step.result} in {clock(step.seconds)}{''.join('; ' + note for note in step.notes[:1])}"
+    def show(self, line):
+        """A line that stays; on a terminal the one that is rewritten moves below it."""
         width = shutil.get_terminal_size().columns - 1
-        print(("\r" + line.ljust(width)) if self.live_ else line, flush=True)
+        print("\r" + line.ljust(width) if self.live_ else line, flush=True)
+
+    def end(self, step):
+        notes = "".join("; " + note for note in step.notes[:1])
+        self.show(f"{self.head_}: {step.result} in {clock(step.seconds)}{notes}")
 
 
 def run(step, progress):
@@ -83,7 +89,7 @@ def run(step, progress):
         process = subprocess.Popen(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         try:
-            follow(process, log, progress)
+            follow(process, log, progress, step.shown)
         except BaseException:
             process.terminate()
             process.wait()
@@ -96,18 +102,23 @@ def run(step, progress):
     return passed
 
 
-def follow(process, log, progress):
+def follow(process, log, progress, shown):
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        last = ""
+        last, rest = "", ""
         while True:
             if selector.select(0.5):
                 data = os.read(process.stdout.fileno(), 1 << 16)
                 if not data:
+                    if shown and rest:
+                        progress.show(rest)
                     return
                 log.write(data)
                 log.flush()
-                last = ([last] + [line for line in data.decode(errors="replace").splitlines() if line.strip()])[-1]
+                *lines, rest = (rest + data.decode(errors="replace")).split("\n")
+                for line in lines if shown else []:
+                    progress.show(line)
+                last = ([last] + [line for line in [*lines, rest] if line.strip()])[-1]
             progress.update(last)
 
 
@@ -139,6 +150,8 @@ def why_skipped(case):
 
 
 def show_failure(step):
+    if step.shown:
+        return
     tail = step.log.read_text(errors="replace").splitlines()[-40:]
     print("\n".join("    " + line for line in tail))
     print(f"{step.name} failed: the end of {step.log} is above", flush=True)

@@ -16,7 +16,7 @@ def steps_of(options):
     jobs = str(os.cpu_count() or 1)
     others = ["6.1", "7.3", *(["6.12-generic", "debug"] if options.full else [])]
     steps = [
-        Step("setup", ["tools/setup", *SETUP, *(FULL_SETUP if options.full else [])]),
+        Step("setup", ["tools/setup", *SETUP, *(FULL_SETUP if options.full else [])], shown=True),
         Step("configure", ["cmake", "--preset", PRESET]),
         Step("build", ["cmake", "--build", str(BUILD), "-j", jobs, "--target", "all", "payload-6.12"]),
         Step("modules", ["cmake", "--build", str(BUILD), "-j", jobs, "--target", *(f"payload-{s}" for s in others),
@@ -31,6 +31,7 @@ def steps_of(options):
     if options.full:
         steps.append(Step("full", [], tests="full"))
         steps.append(Step("mutations", ["tests/integration/mutations/run", "--own"]))
+        steps.append(Step("fresh", ["tools/fresh_machine", "trixie"]))
     return steps
 
 
@@ -41,7 +42,8 @@ def main():
                     "tests on 6.12, the smoke tests on 6.1 and 7.3, and the races on 6.12 with gates. With CI=true "
                     "a skipped test fails the check.")
     parser.add_argument("--full", action="store_true",
-                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, and the mutations")
+                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, the mutations, and "
+                             "the demonstration on a fresh Debian 13")
     options = parser.parse_args()
     steps, progress, begin = steps_of(options), Progress(), time.monotonic()
     # Without a build there is nothing to test; after that each step says something the others do not.

@@ -105,17 +105,22 @@ function(vm_finish_tests)
   foreach(series 6.12-generic debug)
     vm_boot_fixture(full "${series}" "*")
   endforeach()
+  vm_boot_fixture(full debug-gates "*" --kernel debug --gates)
 endfunction()
 
-function(vm_boot_fixture label series filter)
+# vm_boot_fixture(label name filter [option...]): the name is the kernel's, unless the options of vm/run say another.
+function(vm_boot_fixture label name filter)
   get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)
-  set(file "${CMAKE_BINARY_DIR}/vm-results/${label}-${series}.json")
-  add_test(NAME "${label}/${series}/boot" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}"
-    --kernel "${series}" --tests "${filter}" --collect --results "${file}" ${ARGN})
-  set_tests_properties("${label}/${series}/boot" PROPERTIES
+  set(file "${CMAKE_BINARY_DIR}/vm-results/${label}-${name}.json")
+  if(NOT "--kernel" IN_LIST ARGN)
+    list(PREPEND ARGN --kernel "${name}")
+  endif()
+  add_test(NAME "${label}/${name}/boot" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}"
+    --tests "${filter}" --collect --results "${file}" ${ARGN})
+  set_tests_properties("${label}/${name}/boot" PROPERTIES
     # vm/run bounds itself, by the kernel's own measure, and says what it waited for; this is for a vm/run that hangs.
-    LABELS "${label}" FIXTURES_SETUP "boot-${label}-${series}" RUN_SERIAL ON TIMEOUT 14400)
-  add_test(NAME "${label}/${series}/kernel-log" COMMAND "${PROJECT_SOURCE_DIR}/vm/verdict" "${file}" --log)
-  set_tests_properties("${label}/${series}/kernel-log" PROPERTIES
-    LABELS "${label}" FIXTURES_REQUIRED "boot-${label}-${series}")
+    LABELS "${label}" FIXTURES_SETUP "boot-${label}-${name}" RUN_SERIAL ON TIMEOUT 14400)
+  add_test(NAME "${label}/${name}/kernel-log" COMMAND "${PROJECT_SOURCE_DIR}/vm/verdict" "${file}" --log)
+  set_tests_properties("${label}/${name}/kernel-log" PROPERTIES
+    LABELS "${label}" FIXTURES_REQUIRED "boot-${label}-${name}")
 endfunction()

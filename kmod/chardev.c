@@ -74,7 +74,8 @@ static int chardev_answer(struct utrace_session *session, void *arg)
 static int chardev_notices(struct utrace_session *session, char __user *buf, u32 stride, u32 room)
 {
 	size_t size = min_t(size_t, stride, sizeof(struct utrace_notice));
-	struct utrace_notice notice;
+	/* session_take() writes it whole. */
+	struct utrace_notice notice __uninitialized;
 	struct session_thread *t;
 	bool delivered;
 	u32 count;
@@ -289,7 +290,8 @@ static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	struct utrace_session *session = file->private_data;
 	void __user *user = (void __user *)arg;
 	const struct chardev_call *call;
-	union chardev_argument argument;
+	/* chardev_copy_argument() writes as much of it as the call uses, and no more goes back. */
+	union chardev_argument argument __uninitialized;
 	int err;
 
 	if (_IOC_TYPE(cmd) != UTRACE_IOC_MAGIC || _IOC_DIR(cmd) != _IOC_NONE || _IOC_SIZE(cmd) ||

@@ -44,6 +44,9 @@ void Normalise(rapidjson::Document& line) {
 
 Sequences SequencesOf(const std::string& text) {
   Sequences threads;
+  // By process: whether one of its threads was the last to end. Which one, when two end at once, is
+  // nobody's to say.
+  std::map<int, bool> ended;
   for (const std::string& line : LinesOf(text)) {
     rapidjson::Document json;
     json.Parse(line.data(), line.size());
@@ -57,11 +60,16 @@ Sequences SequencesOf(const std::string& text) {
     // thread's.
     if (ev == "death" || ev == "reap" || ev == "pending" || ev == "end") continue;
     Normalise(json);
+    if (ev == "exit") {
+      ended[json["pid"].GetInt()] |= json["group"].GetBool();
+      Drop(json, "group");
+    }
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
     json.Accept(writer);
     threads[json["tid"].GetInt()].push_back(buffer.GetString());
   }
+  for (const auto& [pid, last] : ended) EXPECT_TRUE(last) << "no thread of " << pid << " was last";
   return threads;
 }
 

@@ -166,6 +166,9 @@ class GuestRun:
         elif watch.status is None:
             ending = "the guest ended without telling how the run ended (no trailer)"
             status = LOST
+        elif self.wishes.leaks and "leak scan: done" not in log:
+            ending = "the search for leaks did not come to its end: it says why in the command's output"
+            status = NOT_RUN
         if hits:
             # The line that says what happened, not the scissors above it.
             number, line = next((hit for hit in hits if "[ cut here ]" not in hit[1]), hits[0])

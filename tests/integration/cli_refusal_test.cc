@@ -274,15 +274,19 @@ TEST_F(CliRefusalTest, AModuleWithoutItsDevice) {
 }
 
 TEST_F(CliRefusalTest, AKernelThatCannotBeHooked) {
+  const char* const enabled = "/proc/sys/kernel/ftrace_enabled";
   ASSERT_TRUE(Eventually([] { return UnloadModule() == 0; }));
   ASSERT_EQ(LoadModule(), 0);
-  std::ofstream("/proc/sys/kernel/ftrace_enabled") << 0 << std::endl;
-  const CliResult stop = RunCli({"stop", "-p", pid_});
-  const CliResult doctor = RunCli({"doctor"});
-  std::ofstream("/proc/sys/kernel/ftrace_enabled") << 1 << std::endl;
-  ExpectRefusal(stop, "open /dev/utrace", "sudo sysctl kernel.ftrace_enabled=1");
-  EXPECT_EQ(doctor.status, 1);
-  EXPECT_THAT(doctor.out, HasSubstr("sudo sysctl kernel.ftrace_enabled=1"));
+  std::ofstream(enabled) << 0 << std::endl;
+  // 7.3 does not let itself be told: there nobody can take the hooks away like this.
+  if (ReadWhole(enabled) == "0\n") {
+    const CliResult stop = RunCli({"stop", "-p", pid_});
+    const CliResult doctor = RunCli({"doctor"});
+    std::ofstream(enabled) << 1 << std::endl;
+    ExpectRefusal(stop, "open /dev/utrace", "sudo sysctl kernel.ftrace_enabled=1");
+    EXPECT_EQ(doctor.status, 1);
+    EXPECT_THAT(doctor.out, HasSubstr("sudo sysctl kernel.ftrace_enabled=1"));
+  }
   EXPECT_EQ(RunCli({"stop", "-p", pid_, "--background"}).status, 0);
   EXPECT_EQ(RunCli({"resume", pid_}).status, 0);
   EXPECT_TRUE(Eventually([] { return ListedEngines().empty(); }));

@@ -148,6 +148,8 @@ std::vector<utrace_info> Device::List(pid_t tgid) {
   return infos;
 }
 
+bool StopAccepted(int stop_error) { return stop_error == 0 || stop_error == -EINPROGRESS; }
+
 utrace_answer AnswerTo(const utrace_notice& notice, uint32_t action) {
   utrace_answer answer{};
   answer.engine = notice.engine;

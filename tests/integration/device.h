@@ -61,6 +61,9 @@ class Device {
   int fd_;
 };
 
+// Of a running thread: it will stop, or has by the time that the call returns.
+bool StopAccepted(int stop_error);
+
 // An answer to @notice, to be completed.
 utrace_answer AnswerTo(const utrace_notice& notice, uint32_t action = UTRACE_RESUME);
 

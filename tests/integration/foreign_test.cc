@@ -14,20 +14,11 @@ namespace {
 
 constexpr uid_t kNobody = 65534;
 
-// Does it use its CPU, over a time in which a running thread surely would?
-bool Runs(pid_t pid) {
-  const long before = TicksOf(pid);
-  return Eventually([&] { return TicksOf(pid) > before + 1; }, 2000);
-}
-
-// Of a running thread: it will stop, or has by the time that the call returns.
-bool Accepted(int stop_error) { return stop_error == 0 || stop_error == -EINPROGRESS; }
-
 TEST(Foreign, AnotherSessionOfTheSameUserMayLetGo) {
   Tracee tracee({"spinner"});
   Device owner = Device::Open();
   const int64_t engine = owner.Attach(tracee.pid(), 0);
-  ASSERT_TRUE(Accepted(owner.Control(engine, tracee.pid(), UTRACE_STOP)));
+  ASSERT_TRUE(StopAccepted(owner.Control(engine, tracee.pid(), UTRACE_STOP)));
   ASSERT_EQ(owner.Next().type, UTRACE_NOTICE_STOPPED);
   Device other = Device::Open(O_RDONLY);
   EXPECT_EQ(other.Control(engine, 0, UTRACE_RESUME), -ESRCH) << "not its own, and not foreign";

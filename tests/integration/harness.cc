@@ -167,6 +167,11 @@ long TicksOf(pid_t pid, pid_t tid) {
   return user + system;
 }
 
+bool Runs(pid_t pid) {
+  const long before = TicksOf(pid);
+  return Eventually([&] { return TicksOf(pid) > before + 1; }, 5000);
+}
+
 std::vector<pid_t> ThreadsOf(pid_t pid) {
   std::vector<pid_t> tids;
   DIR* dir = opendir(("/proc/" + std::to_string(pid) + "/task").c_str());

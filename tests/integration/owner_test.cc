@@ -21,11 +21,6 @@ namespace {
 
 bool Held(pid_t pid) { return StateOf(pid) == 't'; }
 
-bool Runs(pid_t pid) {
-  const long before = TicksOf(pid);
-  return Eventually([&] { return TicksOf(pid) > before + 1; }, 5000);
-}
-
 // Holds @pid, says so through @ready, and waits.
 int HoldAndWait(Device* device, pid_t pid, int ready) {
   const int64_t engine = device->Attach(pid, 0, UTRACE_TARGET_GROUP);

@@ -15,16 +15,7 @@
 namespace utrace::test {
 namespace {
 
-// Does it use its CPU, over a time in which a running thread surely would?
-bool Runs(pid_t pid) {
-  const long before = TicksOf(pid);
-  return Eventually([&] { return TicksOf(pid) > before + 1; }, 2000);
-}
-
 bool Held(pid_t pid) { return StateOf(pid) == 't'; }
-
-// Of a running thread: it will stop, or has by the time that the call returns.
-bool Accepted(int stop_error) { return stop_error == 0 || stop_error == -EINPROGRESS; }
 
 TEST(Stop, SmokeHoldsASpinningThreadAndLetsItGo) {
   Tracee tracee({"spinner"});
@@ -32,7 +23,7 @@ TEST(Stop, SmokeHoldsASpinningThreadAndLetsItGo) {
   const int64_t engine = device.Attach(tracee.pid(), 0);
   ASSERT_GT(engine, 0);
   uint64_t seq = 0;
-  EXPECT_TRUE(Accepted(device.Control(engine, tracee.pid(), UTRACE_STOP, &seq)));
+  EXPECT_TRUE(StopAccepted(device.Control(engine, tracee.pid(), UTRACE_STOP, &seq)));
   EXPECT_EQ(UTRACE_SEQ_SLOT(seq), UTRACE_SLOT_ASYNC);
   const utrace_notice notice = device.Next();
   EXPECT_EQ(notice.type, UTRACE_NOTICE_STOPPED) << ToString(notice);
@@ -53,7 +44,7 @@ TEST(Stop, OfAHeldThreadIsSoAtOnceAndToldTheSame) {
   Device two = Device::Open();
   const int64_t first = one.Attach(tracee.pid(), 0);
   const int64_t second = two.Attach(tracee.pid(), 0);
-  ASSERT_TRUE(Accepted(one.Control(first, tracee.pid(), UTRACE_STOP)));
+  ASSERT_TRUE(StopAccepted(one.Control(first, tracee.pid(), UTRACE_STOP)));
   const utrace_notice held = one.Next();
   ASSERT_TRUE(Eventually([&] { return Held(tracee.pid()); }));
   uint64_t seq = 0;

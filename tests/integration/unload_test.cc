@@ -17,11 +17,6 @@
 namespace utrace::test {
 namespace {
 
-bool Runs(pid_t pid) {
-  const long before = TicksOf(pid);
-  return Eventually([&] { return TicksOf(pid) > before + 1; }, 5000);
-}
-
 TEST(Unload, SmokeIsRefusedWhileThereAreEngines) {
   Tracee tracee({"spinner"});
   Device device = Device::Open();

@@ -12,11 +12,12 @@ find_path(UTRACE_VMLINUX_DIR vmlinux.h
   PATHS "${UTRACE_DEPS}/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}/linux/bpf"
   NO_DEFAULT_PATH REQUIRED)
 
-# libbpf itself, statically: its version is part of what we tested, and the guests have none.
+# libbpf itself, statically: its version is part of what we tested, and the guests have none. What it is linked to they
+# have, and it is shared: trixie's libelf.a lacks functions of its own.
 find_library(UTRACE_LIBBPF NAMES libbpf.a
   PATHS "${UTRACE_DEPS}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}" NO_DEFAULT_PATH REQUIRED)
-find_library(UTRACE_LIBELF NAMES libelf.a elf REQUIRED)
-find_library(UTRACE_LIBZ NAMES libz.a z REQUIRED)
+find_library(UTRACE_LIBELF NAMES elf REQUIRED)
+find_library(UTRACE_LIBZ NAMES z REQUIRED)
 add_library(utrace_libbpf INTERFACE)
 target_include_directories(utrace_libbpf SYSTEM INTERFACE "${UTRACE_DEPS}/usr/include")
 target_link_libraries(utrace_libbpf

@@ -21,7 +21,10 @@ static const struct user_regset *session_regset(struct task_struct *task, u32 ty
 	return NULL;
 }
 
-/* -EBUSY, and nothing is written: it is in a call, and would change what the call's end sets. */
+/*
+ * -EBUSY: it is in a call, and the write would change what the call's end sets.  Its registers are
+ * as before then; the segment bases, which are kept elsewhere, are not put back.
+ */
 static int session_regs_write(struct session_thread *t, const struct user_regset *regset,
 			      unsigned int len, const void *buf)
 {

@@ -121,7 +121,7 @@ class Data:
                     stat = file.read()
                 if "(bench_getpid" in stat and stat.rsplit(")", 1)[1].split()[0] != "Z":
                     return True
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             pass
         return False
 

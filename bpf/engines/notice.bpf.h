@@ -7,7 +7,7 @@
 static __always_inline struct utrace_rec_notice *reserve_notice(struct observe_thread *thread,
 								__u8 type)
 {
-	struct utrace_rec_notice *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	struct utrace_rec_notice *r = reserve(sizeof(*r));
 
 	if (!r) {
 		count_drop();
@@ -25,7 +25,7 @@ static __always_inline struct utrace_rec_notice *reserve_notice(struct observe_t
 static __always_inline int write_hold(__u8 type, __u32 event)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct observe_thread *thread = thread_of(task);
 	const struct pt_regs *regs;
 	struct utrace_rec_notice *r;
 
@@ -39,7 +39,7 @@ static __always_inline int write_hold(__u8 type, __u32 event)
 	if (task->thread_info.status & TS_COMPAT)
 		r->abi = UTRACE_ABI_I386;
 	r->event = event;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	commit(r, sizeof(*r));
 	return 0;
 }
 
@@ -59,7 +59,7 @@ SEC("?tp_btf/utrace_death")
 int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct observe_thread *thread = thread_of(task);
 	struct utrace_rec_notice *r;
 
 	if (!thread || !(thread->flags & OBSERVE_DYING))
@@ -68,7 +68,7 @@ int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
 	r = reserve_notice(thread, UTRACE_REC_DEATH);
 	if (r) {
 		r->code = code;
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+		commit(r, sizeof(*r));
 	}
 	__sync_fetch_and_add(&deaths_due, -1);
 	return 0;
@@ -84,12 +84,12 @@ int BPF_PROG(on_utrace_reap, struct task_struct *task)
 	/* Never so, but later kernels want it looked at. */
 	if (!task)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, 0, 0);
+	thread = thread_of(task);
 	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
 		return 0;
 	r = reserve_notice(thread, UTRACE_REC_REAP);
 	if (r)
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+		commit(r, sizeof(*r));
 	return 0;
 }
 

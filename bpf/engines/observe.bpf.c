@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The observer: what chosen threads do, as records in one ring buffer.
+ * The observer: what chosen threads do, as records in a ring for each CPU.
  *
  * Calls are recorded when they end. Their arguments are still in pt_regs then, one record does
  * where two would, and the memory they point to was just faulted in by the kernel, so it can be
@@ -17,186 +17,43 @@
 
 #include "include/uapi/utrace_observe.h"
 #include "include/uapi/utrace_records.h"
+#include "bpf/engines/lane.bpf.h"
 #include "bpf/engines/payload.bpf.h"
+#include "bpf/engines/slot.bpf.h"
 #include "bpf/engines/thread.bpf.h"
+#include "bpf/engines/call.bpf.h"
 #include "bpf/engines/notice.bpf.h"
 #include "bpf/engines/signal.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SIGKILL	      9
-#define SIGSYS	      31
-#define SIGNAL_BIT(n) (1UL << ((n)-1))
-
-/* Rare records share the slow way out: built in scratch, copied at its real size. */
-static __always_inline void write_out(void *record, struct utrace_rec_head *head, __u32 len)
-{
-	head->len = len;
-	if (len > SCRATCH_BYTES || bpf_ringbuf_output(&ring, record, len, BPF_RB_NO_WAKEUP))
-		count_drop();
-}
-
-static __always_inline void fill_args(struct utrace_rec_syscall *r, const struct pt_regs *regs,
-				      __u16 abi, int count)
-{
-	if (abi == UTRACE_ABI_I386) {
-		r->args[0] = (__u32)regs->bx;
-		r->args[1] = (__u32)regs->cx;
-		r->args[2] = (__u32)regs->dx;
-		if (count <= 3)
-			return;
-		r->args[3] = (__u32)regs->si;
-		r->args[4] = (__u32)regs->di;
-		r->args[5] = (__u32)regs->bp;
-	} else {
-		r->args[0] = regs->di;
-		r->args[1] = regs->si;
-		r->args[2] = regs->dx;
-		if (count <= 3)
-			return;
-		r->args[3] = regs->r10;
-		r->args[4] = regs->r8;
-		r->args[5] = regs->r9;
-	}
-}
-
-/* All but the arguments. */
-static __always_inline void fill_call(struct utrace_rec_syscall *r, const struct pt_regs *regs,
-				      long ret, __u16 abi, __u16 flags)
-{
-	int nr = regs->orig_ax;
-
-	/* sigreturn puts back the registers of the interrupted code, this one as "no call". */
-	if (nr == NO_CALL) {
-		nr = abi == UTRACE_ABI_I386 ? 173 : 15;
-		flags |= UTRACE_CALL_F_NR_LOST;
-	}
-	if (abi == UTRACE_ABI_X86_64 && (nr & __X32_SYSCALL_BIT)) {
-		nr &= ~__X32_SYSCALL_BIT;
-		abi = UTRACE_ABI_X32;
-	}
-	r->nr = nr;
-	r->abi = abi;
-	r->flags = flags;
-	r->ret = ret;
-}
-
-#define CALL_BYTES(count) (offsetof(struct utrace_rec_syscall, args) + (count) * sizeof(__u64))
-
-/* A record of a call with its first `count` arguments, which must be a constant. */
-static __always_inline void write_call(struct observe_thread *thread, const struct pt_regs *regs,
-				       long ret, __u16 abi, __u16 flags, const int count)
-{
-	struct utrace_rec_syscall *r = bpf_ringbuf_reserve(&ring, CALL_BYTES(count), 0);
-
-	if (!r) {
-		lose(thread);
-		return;
-	}
-	fill_head(&r->head, thread, UTRACE_REC_SYSCALL, CALL_BYTES(count));
-	fill_call(r, regs, ret, abi, flags);
-	if (count)
-		fill_args(r, regs, abi, count);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-}
-
-static __always_inline const volatile struct utrace_copy_rules *rules_of(__u32 at, __u16 abi)
-{
-	/* Beyond all numbers there are: a call that has no rules. */
-	if (at >= UTRACE_SYSCALLS)
-		at = UTRACE_SYSCALLS - 1;
-	/* The verifier of 6.1 loses the bound on its way through the multiplication. */
-	barrier_var(at);
-	at &= UTRACE_SYSCALLS - 1;
-	return abi == UTRACE_ABI_I386 ? &rules_32[at] : &rules_64[at];
-}
-
-static __noinline int write_with_payloads(struct scratch *scratch, __u32 at)
-{
-	const volatile struct utrace_copy_rules *rules;
-	__u32 off = sizeof(struct utrace_rec_syscall);
-	int i;
-
-	if (!scratch)
-		return 0;
-	rules = rules_of(at, scratch->call.abi);
-	for (i = 0; i < UTRACE_COPY_RULES; i++) {
-		struct utrace_copy_rule rule = rules->rule[i];
-
-		if (rule.kind == UTRACE_COPY_NONE)
-			break;
-		off = copy_argument(scratch, off, &rule);
-	}
-	write_out(scratch, &scratch->call.head, off);
-	return 0;
-}
-
-/* Whether what is pending is the end of this thread before its next instruction. */
-static __noinline __u16 ends_here(struct task_struct *task)
-{
-	struct sighand_struct *sighand = task->sighand;
-	void *handler = NULL;
-
-	if (task->pending.signal.sig[0] & SIGNAL_BIT(SIGKILL))
-		return UTRACE_CALL_F_NO_RETURN;
-	/* seccomp's way to end a process: the call was not made, and its result is its number. */
-	if (task->blocked.sig[0] & SIGNAL_BIT(SIGSYS))
-		return 0;
-	if (bpf_probe_read_kernel(&handler, sizeof(handler),
-				  &sighand->action[SIGSYS - 1].sa.sa_handler) ||
-	    handler)
-		return 0;
-	return UTRACE_CALL_F_NO_RETURN;
-}
-
-/* The end of one call of the current thread; the hot path. */
-static __always_inline int call_ended(struct task_struct *task, struct observe_thread *thread,
-				      const struct pt_regs *regs, long ret, __u16 flags)
-{
-	__u16 abi = task->thread_info.status & TS_COMPAT ? UTRACE_ABI_I386 : UTRACE_ABI_X86_64;
-	__u32 at = (__u32)regs->orig_ax & ~__X32_SYSCALL_BIT;
-	const volatile struct utrace_copy_rules *rules = rules_of(at, abi);
-	struct scratch *scratch;
-	__u8 args = rules->args;
-
-	thread->calls++;
-	if (task->pending.signal.sig[0] & (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSYS)))
-		flags |= ends_here(task);
-
-	if (rules->rule[0].kind == UTRACE_COPY_NONE) {
-		/* Space is reserved in constant sizes only, and half of all calls are short. */
-		if (args == 1)
-			write_call(thread, regs, ret, abi, flags, 0);
-		else if (args && args <= 4)
-			write_call(thread, regs, ret, abi, flags, 3);
-		else
-			write_call(thread, regs, ret, abi, flags, 6);
-		return 0;
-	}
-	scratch = get_scratch();
-	if (!scratch)
-		return 0;
-	fill_head(&scratch->call.head, thread, UTRACE_REC_SYSCALL, sizeof(scratch->call));
-	fill_call(&scratch->call, regs, ret, abi, flags);
-	fill_args(&scratch->call, regs, abi, 6);
-	write_with_payloads(scratch, at);
-	return 0;
-}
-
 static __always_inline int on_exit_of_call(const struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct observe_slot *slot = slot_at(regs);
+	struct observe_thread *thread;
+	struct observe_home *home;
+	struct task_struct *task;
+	__u64 address;
 
-	if (!thread)
+	if (!slot)
 		return 0;
+	if (slot->regs == (__u64)regs) {
+		thread = &slot->thread;
+		address = slot->task;
+	} else {
+		task = bpf_get_current_task_btf();
+		home = home_of(task);
+		if (!home)
+			return 0;
+		take_slot(home, slot, regs, task);
+		thread = thread_in(home);
+		address = (__u64)task;
+	}
 	if (thread->flags & (OBSERVE_NEWBORN | OBSERVE_UNTIL_EXEC | OBSERVE_EXECED)) {
-		__u32 flags = thread->flags;
-
-		thread->flags = flags & ~(OBSERVE_NEWBORN | OBSERVE_EXECED);
+		thread->flags &= ~(OBSERVE_NEWBORN | OBSERVE_EXECED);
 		return 0;
 	}
-	return call_ended(task, thread, regs, ret, 0);
+	return call_ended(current_at(address), thread, regs, ret, 0);
 }
 
 SEC("tp_btf/sys_exit")
@@ -216,7 +73,7 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct observe_thread *thread = thread_of(task);
 	bool same_process = child->tgid == task->tgid;
 	struct utrace_rec_fork *r;
 	bool followed;
@@ -230,7 +87,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (followed)
 		followed = inherit(child, thread);
 
-	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	r = reserve(sizeof(*r));
 	if (!r) {
 		lose(thread);
 		return 0;
@@ -241,7 +98,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	r->flags = (same_process ? UTRACE_FORK_F_THREAD : 0) |
 		   (followed ? UTRACE_FORK_F_FOLLOWED : 0);
 	r->reserved = 0;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	commit(r, sizeof(*r));
 	return 0;
 }
 
@@ -249,7 +106,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task_arg, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct observe_thread *thread = thread_of(task);
 	const struct pt_regs *regs;
 	struct scratch *scratch;
 	struct utrace_rec_exec *r;
@@ -302,22 +159,25 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task_arg)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct observe_home *home = home_of(task);
+	struct observe_thread *thread;
 	const struct pt_regs *regs;
 	struct utrace_rec_exit *r;
 
-	if (!thread)
+	if (!home)
 		return 0;
+	leave_slot(home);
+	thread = &home->thread;
 	if (!(thread->flags & OBSERVE_UNTIL_EXEC)) {
 		regs = (const struct pt_regs *)bpf_task_pt_regs(task);
 		if (!(thread->flags & OBSERVE_NEWBORN) && dies_in_call(task, regs))
 			call_ended(task, thread, regs, 0, UTRACE_CALL_F_NO_RETURN);
-		r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+		r = reserve(sizeof(*r));
 		if (r) {
 			fill_head(&r->head, thread, UTRACE_REC_EXIT, sizeof(*r));
 			r->code = task->exit_code;
 			r->flags = task->signal->live.counter == 0 ? UTRACE_EXIT_F_GROUP : 0;
-			bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+			commit(r, sizeof(*r));
 		} else {
 			lose(thread);
 		}
@@ -326,12 +186,12 @@ int BPF_PROG(on_exit, struct task_struct *task_arg)
 				thread->flags |= OBSERVE_DYING;
 				__sync_fetch_and_add(&deaths_due, 1);
 			} else {
-				note_unheard(thread);
+				note_unheard(home);
 			}
 		}
 	}
 	/* Last: once nothing is live, the consumer takes what is in the ring and ends. */
-	count_out(thread);
+	count_out(home);
 	return 0;
 }
 
@@ -360,15 +220,17 @@ int scan_pending(struct bpf_iter__task *ctx)
 	struct observe_pending out = {};
 	struct observe_thread *thread;
 	const struct pt_regs *regs;
+	struct observe_home *home;
 	__u16 abi;
 
 	if (!task)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, 0, 0);
-	if (!thread || thread->state != OBSERVE_LIVE)
+	home = home_of(task);
+	if (!home || home->state != OBSERVE_LIVE)
 		return 0;
+	thread = thread_in(home);
 	if (calls_from_module)
-		look_for_deaf(task, thread);
+		look_for_deaf(task, home, thread->flags);
 	if ((thread->flags & (OBSERVE_NEWBORN | OBSERVE_UNTIL_EXEC | OBSERVE_EXECED)))
 		return 0;
 	out.calls = *(volatile __u32 *)&thread->calls;
@@ -382,7 +244,7 @@ int scan_pending(struct bpf_iter__task *ctx)
 	fill_call(&out.record, regs, 0, abi, 0);
 	fill_args(&out.record, regs, abi, 6);
 	/* It may have come back, and even gone in again, while its registers were read. */
-	if (*(volatile __u32 *)&thread->calls != (__u32)out.calls)
+	if (thread_in(home) != thread || *(volatile __u32 *)&thread->calls != (__u32)out.calls)
 		return 0;
 	out.record.head.len = sizeof(out.record);
 	out.record.head.type = UTRACE_REC_PENDING;

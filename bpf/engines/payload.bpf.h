@@ -9,7 +9,7 @@ const volatile struct utrace_copy_rules rules_32[UTRACE_SYSCALLS];
 const volatile __u32 path_limit = UTRACE_PAYLOAD_MAX;
 const volatile __u32 data_limit = 32;
 
-#define SCRATCH_BYTES 16384
+#define SCRATCH_BYTES OBSERVE_RECORD_MAX
 /*
  * A payload that starts below SCRATCH_BYTES, what the verifier believes one more string could
  * need, the two bytes that tell "exactly full" from "more", and the zeros after it.

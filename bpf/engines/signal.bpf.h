@@ -22,12 +22,12 @@ SEC("tp_btf/signal_deliver")
 int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigaction *action)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct observe_thread *thread = thread_of(task);
 	struct utrace_rec_signal *r;
 
 	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
 		return 0;
-	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	r = reserve(sizeof(*r));
 	if (!r) {
 		lose(thread);
 		return 0;
@@ -37,7 +37,7 @@ int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigacti
 	/* SIG_DFL and SIG_IGN are 0 and 1. */
 	if ((unsigned long)action->sa.sa_handler > 1)
 		r->flags |= UTRACE_SIGNAL_F_HANDLED;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	commit(r, sizeof(*r));
 	return 0;
 }
 
@@ -80,12 +80,12 @@ int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task
 
 	if (result != 0)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, 0, 0);
+	thread = thread_of(task);
 	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
 		return 0;
 	if (!killed_by_sending(task, signo))
 		return 0;
-	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	r = reserve(sizeof(*r));
 	if (!r) {
 		count_drop();
 		return 0;
@@ -97,7 +97,7 @@ int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task
 	r->sender_tid = pid_of(sender);
 	if (r->flags & UTRACE_SIGNAL_F_NO_INFO)
 		fill_implied_info(r, &ctx[1]);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	commit(r, sizeof(*r));
 	return 0;
 }
 

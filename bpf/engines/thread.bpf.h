@@ -14,23 +14,11 @@
 #define TASK_NEW 0x00000800
 
 struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 << 20);
-} ring SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct observe_thread);
+	__type(value, struct observe_home);
 } threads SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} drops SEC(".maps");
 
 /* Traced threads that have not exited. */
 __u64 live_threads;
@@ -82,16 +70,6 @@ static __always_inline __u32 tgid_of(struct task_struct *task)
 	return pidns_level ? pid_in_namespace(task->group_leader) : task->tgid;
 }
 
-static __always_inline void count_drop(void)
-{
-	__u32 zero = 0;
-	__u64 *dropped = bpf_map_lookup_elem(&drops, &zero);
-
-	/* A program in an interrupt may count on the same CPU in between. */
-	if (dropped)
-		__sync_fetch_and_add(dropped, 1);
-}
-
 /* A record of the current thread found no room: its number is used up, so the gap shows. */
 static __always_inline void lose(struct observe_thread *thread)
 {
@@ -135,12 +113,24 @@ static __always_inline bool is_heard(struct task_struct *task)
 	return task->thread_info.syscall_work & (1UL << SYSCALL_WORK_BIT_SYSCALL_EXIT_TRAP);
 }
 
-/* How many of its calls are missing nobody knows: at least one. */
-static __always_inline void note_unheard(struct observe_thread *thread)
+static __always_inline struct observe_home *home_of(struct task_struct *task)
 {
-	if (thread->deaf == OBSERVE_DEAF_FOR_SURE)
+	return bpf_task_storage_get(&threads, task, 0, 0);
+}
+
+static __always_inline struct observe_thread *thread_of(struct task_struct *task)
+{
+	struct observe_home *home = home_of(task);
+
+	return home ? thread_in(home) : NULL;
+}
+
+/* How many of its calls are missing nobody knows: at least one. */
+static __always_inline void note_unheard(struct observe_home *home)
+{
+	if (home->deaf == OBSERVE_DEAF_FOR_SURE)
 		return;
-	thread->deaf = OBSERVE_DEAF_FOR_SURE;
+	home->deaf = OBSERVE_DEAF_FOR_SURE;
 	count_drop();
 	__sync_fetch_and_add(&unheard_threads, 1);
 }
@@ -149,28 +139,29 @@ static __always_inline void note_unheard(struct observe_thread *thread)
  * From the scan only. A newborn gets its engine before it first wakes; a debugger's resume takes
  * the flag away for a moment, so once is not enough.
  */
-static __always_inline void look_for_deaf(struct task_struct *task, struct observe_thread *thread)
+static __always_inline void look_for_deaf(struct task_struct *task, struct observe_home *home,
+					  __u32 flags)
 {
-	if (thread->deaf == OBSERVE_DEAF_FOR_SURE)
+	if (home->deaf == OBSERVE_DEAF_FOR_SURE)
 		return;
-	if (is_heard(task) || (thread->flags & OBSERVE_UNTIL_EXEC) || (task->flags & PF_EXITING) ||
+	if (is_heard(task) || (flags & OBSERVE_UNTIL_EXEC) || (task->flags & PF_EXITING) ||
 	    (*(volatile unsigned int *)&task->__state & TASK_NEW))
-		thread->deaf = 0;
-	else if (++thread->deaf >= OBSERVE_DEAF_SCANS)
-		note_unheard(thread);
+		home->deaf = 0;
+	else if (++home->deaf >= OBSERVE_DEAF_SCANS)
+		note_unheard(home);
 }
 
-static __always_inline void count_out(struct observe_thread *thread)
+static __always_inline void count_out(struct observe_home *home)
 {
-	if (__sync_val_compare_and_swap(&thread->state, OBSERVE_LIVE, OBSERVE_DEAD) == OBSERVE_LIVE)
+	if (__sync_val_compare_and_swap(&home->state, OBSERVE_LIVE, OBSERVE_DEAD) == OBSERVE_LIVE)
 		__sync_fetch_and_add(&live_threads, -1);
 }
 
-static __always_inline void count_in(struct observe_thread *thread)
+static __always_inline void count_in(struct observe_home *home)
 {
 	/* First, so that the count is never short of a live thread. */
 	__sync_fetch_and_add(&live_threads, 1);
-	if (__sync_val_compare_and_swap(&thread->state, OBSERVE_NEW, OBSERVE_LIVE) != OBSERVE_NEW)
+	if (__sync_val_compare_and_swap(&home->state, OBSERVE_NEW, OBSERVE_LIVE) != OBSERVE_NEW)
 		__sync_fetch_and_add(&live_threads, -1);
 }
 
@@ -178,58 +169,58 @@ static __always_inline void count_in(struct observe_thread *thread)
  * The state of a thread, made if there is none. Creating fails when another CPU does it at the same
  * time, as the attaching scan and a fork do for a thread being born: then theirs is there.
  */
-static __always_inline struct observe_thread *state_of(struct task_struct *task,
-						       struct observe_thread *fresh)
+static __always_inline struct observe_home *make_home(struct task_struct *task,
+						      struct observe_home *fresh)
 {
-	struct observe_thread *thread;
+	struct observe_home *home;
 
-	thread = bpf_task_storage_get(&threads, task, fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread)
-		thread = bpf_task_storage_get(&threads, task, 0, 0);
+	home = bpf_task_storage_get(&threads, task, fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!home)
+		home = home_of(task);
 	/* No memory: all of this thread will be missing, and at least that is counted. */
-	if (!thread)
+	if (!home)
 		count_drop();
-	return thread;
+	return home;
 }
 
 /* A child that has not run yet; at its fork. */
 static __always_inline bool inherit(struct task_struct *child, struct observe_thread *parent)
 {
-	struct observe_thread fresh = {
-		.flags = (parent->flags & OBSERVE_FOLLOW) | OBSERVE_NEWBORN,
-		.tgid = tgid_of(child),
-		.tid = pid_of(child),
+	struct observe_home fresh = {
+		.thread.flags = (parent->flags & OBSERVE_FOLLOW) | OBSERVE_NEWBORN,
+		.thread.tgid = tgid_of(child),
+		.thread.tid = pid_of(child),
 	};
-	struct observe_thread *thread = state_of(child, &fresh);
+	struct observe_home *home = make_home(child, &fresh);
 
-	if (!thread)
+	if (!home)
 		return false;
 	/* The scan may have been first, and does not know that it is new. */
-	thread->flags |= OBSERVE_NEWBORN;
-	count_in(thread);
+	home->thread.flags |= OBSERVE_NEWBORN;
+	count_in(home);
 	return true;
 }
 
 /* Gives a thread of a chosen process its state; NULL if its process is none. */
 static __always_inline struct observe_thread *adopt(struct task_struct *task)
 {
-	struct observe_thread *leader, *thread;
-	struct observe_thread fresh = {};
+	struct observe_thread *leader = thread_of(task->group_leader);
+	struct observe_home fresh = {};
+	struct observe_home *home;
 
-	leader = bpf_task_storage_get(&threads, task->group_leader, 0, 0);
 	if (!leader || (task->flags & PF_EXITING))
 		return NULL;
-	fresh.flags = leader->flags & OBSERVE_FOLLOW;
-	fresh.tgid = leader->tgid;
-	fresh.tid = pid_of(task);
-	thread = state_of(task, &fresh);
-	if (!thread)
+	fresh.thread.flags = leader->flags & OBSERVE_FOLLOW;
+	fresh.thread.tgid = leader->tgid;
+	fresh.thread.tid = pid_of(task);
+	home = make_home(task, &fresh);
+	if (!home)
 		return NULL;
-	count_in(thread);
+	count_in(home);
 	/* If its exit came in between and saw no state, nobody else would count it out. */
 	if (task->flags & PF_EXITING)
-		count_out(thread);
-	return thread;
+		count_out(home);
+	return thread_in(home);
 }
 
 #endif /* _UTRACE_THREAD_BPF_H */

@@ -5,15 +5,22 @@
 
 #include "utrace_records.h"
 
-/* Of one traced thread, in task storage. */
+/* What a traced thread's records say of it. Changed by the thread itself only, once it has run. */
 struct observe_thread {
-	__u64 seq;   /* the next record's number; bumped by the thread itself only */
+	__u64 seq;   /* the next record's number */
 	__u32 calls; /* finished calls: tells one call in progress from the next */
 	__u32 flags; /* OBSERVE_* */
-	__u32 state; /* enum observe_state */
-	__u32 deaf;  /* scans in a row that found it out of the module's reach */
 	__u32 tgid;  /* as the tracer's pid namespace has them */
 	__u32 tid;
+};
+
+/* Of one traced thread, in task storage. */
+struct observe_home {
+	struct observe_thread thread; /* unless it has a slot */
+	__u32 slot;		      /* 1 + its index; 0: none */
+	__u32 state;		      /* enum observe_state */
+	__u32 deaf;		      /* scans in a row that found it out of the module's reach */
+	__u32 reserved;
 };
 
 #define OBSERVE_DEAF_SCANS    2
@@ -31,6 +38,23 @@ enum observe_state {
 	OBSERVE_LIVE = 1,
 	OBSERVE_DEAD = 2,
 };
+
+/*
+ * One CPU's ring: this, then its frames (a word with the record's length, 0 until it is whole; a
+ * word of 0; the record; zeros up to a multiple of 8), then room for a frame that begins before
+ * their end. Positions only grow: modulo the ring's bytes they tell the place.
+ */
+struct observe_lane {
+	/* The first cache line is written by programs of this CPU, the second by user space. */
+	__u64 head;    /* where the next frame will begin */
+	__u64 dropped; /* records that found no room */
+	__u64 reserved[6];
+	__u64 tail; /* where the oldest frame begins */
+	__u64 reserved2[7];
+};
+
+#define OBSERVE_FRAME_HEAD 8
+#define OBSERVE_RECORD_MAX 16384 /* bytes */
 
 /* What the scan for calls in progress writes for each. */
 struct observe_pending {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What an observer's BPF programs write into their ring buffer, and what a record file holds:
+ * What an observer's BPF programs write into their rings, and what a record file holds:
  * one stream of records, each a head followed by a body by type, some followed by payloads.
  *
  * Everything is little endian and aligned to 8 bytes. A record's type says which body follows;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records travel in the frames of the kernel's BPF ring buffer, in memory and in files alike: a
-// word with the length and two flags, a word of the kernel's own, the record, then padding to 8.
+// Records travel in frames, in memory and in files alike: a word with the length and two flags, a
+// word of no meaning, the record, then padding to 8. The kernel's own BPF ring buffer has the same.
 #ifndef UTRACE_LIBUTRACE_FRAMES_H_
 #define UTRACE_LIBUTRACE_FRAMES_H_
 

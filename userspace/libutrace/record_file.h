@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recordings: a header, then chunks of frames (frames.h) as they came out of the ring buffer, each
+// Recordings: a header, then chunks of frames (frames.h) as they came out of the rings, each
 // with a checksum, then an end chunk with the totals. Each chunk goes out in one write as soon as
 // it is there, so whatever ends the recorder, the file up to then can be read.
 #ifndef UTRACE_LIBUTRACE_RECORD_FILE_H_

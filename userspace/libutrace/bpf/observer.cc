@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -41,6 +43,32 @@ constexpr size_t kPiece = size_t{4} << 20;
 
 // How long after a thread's exit the module may tell its death.
 constexpr absl::Duration kDeathDelay = absl::Milliseconds(200);
+
+// Shared among the CPUs, if nobody says how much each gets; each at least so much.
+constexpr size_t kAllRings = size_t{64} << 20;
+constexpr size_t kLeastRing = size_t{1} << 20;
+
+// Makes a ring for each CPU there can be, and returns the size of each.
+absl::StatusOr<uint32_t> SizeLanes(bpf_map* lanes, size_t ring_bytes) {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) return FromNegErrno(cpus, "count the CPUs");
+  if (ring_bytes == 0) {
+    ring_bytes = std::max(std::bit_floor(kAllRings / static_cast<size_t>(cpus)), kLeastRing);
+  }
+  const size_t bytes = LaneReader::LaneBytes(ring_bytes);
+  int error = bpf_map__set_max_entries(lanes, static_cast<uint32_t>(cpus));
+  if (!error) error = bpf_map__set_value_size(lanes, static_cast<uint32_t>(bytes));
+  if (!error) return static_cast<uint32_t>(ring_bytes);
+  return FromNegErrno(error, absl::StrCat("make ", cpus, " rings of ", ring_bytes, " bytes"));
+}
+
+// A thread that does nothing but the shortest calls fills a ring in twice this time.
+absl::Duration LongNap(size_t ring_bytes) {
+  constexpr absl::Duration kShortestCall = absl::Nanoseconds(200);
+  constexpr int kShortestFrame = OBSERVE_FRAME_HEAD + offsetof(utrace_rec_syscall, args);
+  return std::clamp(kShortestCall * (static_cast<double>(ring_bytes) / kShortestFrame / 2),
+                    kShortNap / 4, kLongNap);
+}
 
 void SetRules(absl::Span<const utrace_copy_rules> from, utrace_copy_rules* to) {
   std::copy_n(from.begin(), std::min<size_t>(from.size(), UTRACE_SYSCALLS), to);
@@ -85,10 +113,8 @@ absl::StatusOr<Observer::Skeleton> Observer::LoadPrograms(const ObserverOptions&
   skeleton->rodata->path_limit = std::min<uint32_t>(options.path_limit, UTRACE_PAYLOAD_MAX);
   SetRules(options.rules_x86_64, skeleton->rodata->rules_64);
   SetRules(options.rules_i386, skeleton->rodata->rules_32);
-  if (const int error = bpf_map__set_max_entries(skeleton->maps.ring,
-                                                 static_cast<uint32_t>(options.ring_bytes))) {
-    return FromNegErrno(error, absl::StrCat("make a ring of ", options.ring_bytes, " bytes"));
-  }
+  ASSIGN_OR_RETURN(skeleton->rodata->lane_bytes,
+                   SizeLanes(skeleton->maps.lanes, options.ring_bytes));
   ChoosePrograms(skeleton.get(), module);
   if (const int error = observe_bpf::load(skeleton.get())) {
     return Annotate(FromNegErrno(error, "load the observer's BPF programs"), log.Tail(), "\n");
@@ -109,28 +135,31 @@ absl::StatusOr<std::unique_ptr<Observer>> Observer::Create(const ObserverOptions
   }
   RETURN_IF_ERROR(skeleton.status());
   const auto& maps = (*skeleton)->maps;
-  ASSIGN_OR_RETURN(std::unique_ptr<RingReader> ring,
-                   RingReader::Map(bpf_map__fd(maps.ring), bpf_map__max_entries(maps.ring)));
+  const uint32_t ring_bytes = (*skeleton)->rodata->lane_bytes;
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<LaneReader> lanes,
+      LaneReader::Map(bpf_map__fd(maps.lanes), bpf_map__max_entries(maps.lanes), ring_bytes));
   // Finds our pid namespace, in whose numbers all that follows is told.
   std::vector<char> nothing;
   RETURN_IF_ERROR(RunIterator((*skeleton)->links.scan_attach, nothing));
   absl::Status why_not = session.status();
-  return std::unique_ptr<Observer>(new Observer(options, *std::move(skeleton), std::move(ring),
+  return std::unique_ptr<Observer>(new Observer(options, *std::move(skeleton), std::move(lanes),
                                                 session.ok() ? *std::move(session) : nullptr,
                                                 std::move(why_not)));
 }
 
 Observer::Observer(const ObserverOptions& options, Skeleton skeleton,
-                   std::unique_ptr<RingReader> ring, std::unique_ptr<Session> session,
+                   std::unique_ptr<LaneReader> lanes, std::unique_ptr<Session> session,
                    absl::Status why_not)
     : follow_(options.follow),
       skeleton_(std::move(skeleton)),
-      ring_(std::move(ring)),
+      lanes_(std::move(lanes)),
       session_(std::move(session)),
       why_not_(std::move(why_not)),
       pending_(PendingMemory(options.rules_x86_64, options.rules_i386, options.path_limit,
                              options.data_limit)),
-      nap_(kShortNap) {}
+      long_nap_(LongNap(skeleton_->rodata->lane_bytes)),
+      nap_(std::min(kShortNap, long_nap_)) {}
 
 Observer::~Observer() = default;
 
@@ -141,9 +170,9 @@ absl::Status Observer::AddProcessAtExec(pid_t pid) { return Add(pid, OBSERVE_UNT
 absl::Status Observer::Add(pid_t pid, uint32_t flags) {
   ASSIGN_OR_RETURN(const UniqueFd pidfd, OpenTarget(pid));
   RETURN_IF_ERROR(AttachEngine(pidfd, pid));
-  observe_thread fresh{};
-  fresh.flags = flags | (follow_ ? OBSERVE_FOLLOW : 0);
-  fresh.tgid = fresh.tid = static_cast<uint32_t>(pid);
+  observe_home fresh{};
+  fresh.thread.flags = flags | (follow_ ? OBSERVE_FOLLOW : 0);
+  fresh.thread.tgid = fresh.thread.tid = static_cast<uint32_t>(pid);
   const int key = pidfd.Get();
   if (const int error =
           bpf_map_update_elem(bpf_map__fd(skeleton_->maps.threads), &key, &fresh, BPF_NOEXIST)) {
@@ -223,26 +252,26 @@ absl::Status Observer::Read(absl::Duration timeout, Sink sink) {
     const bool last = NothingMoreComes();
     size_t got = 0;
     RETURN_IF_ERROR(ScanPending(sink, got));
-    RETURN_IF_ERROR(ReadRing(sink, got));
+    RETURN_IF_ERROR(ReadLanes(sink, got));
     if (got == 0 && last) {
       at_end_ = true;
       return absl::OkStatus();
     }
     // Nothing more will come, or more than can be taken at once came: no rest.
     if (!last && got < kPiece) {
-      nap_ = got ? kShortNap : std::min(nap_ * 2, kLongNap);
+      nap_ = got ? std::min(kShortNap, long_nap_) : std::min(nap_ * 2, long_nap_);
       next_look_ = absl::Now() + nap_;
     }
     if (got) return absl::OkStatus();
   }
 }
 
-absl::Status Observer::ReadRing(Sink sink, size_t& got) {
-  const Bytes frames = ring_->Peek(kPiece);
+absl::Status Observer::ReadLanes(Sink sink, size_t& got) {
+  const Bytes frames = lanes_->Peek(kPiece);
   if (frames.empty()) return absl::OkStatus();
   got += frames.size();
   const absl::Status status = sink(frames);
-  ring_->Consume(frames.size());
+  lanes_->Consume();
   return status;
 }
 
@@ -263,19 +292,7 @@ absl::Status Observer::ScanPending(Sink sink, size_t& got) {
   return sink(Bytes(reinterpret_cast<const std::byte*>(frames_.data()), frames_.size()));
 }
 
-absl::StatusOr<uint64_t> Observer::Dropped() const {
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 0) return FromNegErrno(cpus, "count the CPUs");
-  std::vector<uint64_t> per_cpu(static_cast<size_t>(cpus));
-  const uint32_t key = 0;
-  if (const int error =
-          bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.drops), &key, per_cpu.data())) {
-    return FromNegErrno(error, "read the counts of dropped records");
-  }
-  uint64_t sum = 0;
-  for (const uint64_t count : per_cpu) sum += count;
-  return sum;
-}
+absl::StatusOr<uint64_t> Observer::Dropped() const { return lanes_->Dropped(); }
 
 uint64_t Observer::LiveThreads() const {
   return __atomic_load_n(&skeleton_->bss->live_threads, __ATOMIC_ACQUIRE);

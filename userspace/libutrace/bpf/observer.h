@@ -14,8 +14,8 @@
 #include "absl/types/span.h"
 #include "include/uapi/utrace_records.h"
 #include "userspace/base/unique_fd.h"
+#include "userspace/libutrace/bpf/lane_reader.h"
 #include "userspace/libutrace/bpf/pending_calls.h"
-#include "userspace/libutrace/bpf/ring_reader.h"
 #include "userspace/libutrace/record_source.h"
 #include "userspace/libutrace/session.h"
 
@@ -24,10 +24,10 @@ struct observe_bpf;
 namespace utrace {
 
 struct ObserverOptions {
-  bool follow = false;                   // processes that traced ones create, too
-  uint32_t data_limit = 32;              // bytes of read and write buffers and the like
-  uint32_t path_limit = 4096;            // bytes of strings; UTRACE_PAYLOAD_MAX at most
-  size_t ring_bytes = size_t{64} << 20;  // a power of two
+  bool follow = false;         // processes that traced ones create, too
+  uint32_t data_limit = 32;    // bytes of read and write buffers and the like
+  uint32_t path_limit = 4096;  // bytes of strings; UTRACE_PAYLOAD_MAX at most
+  size_t ring_bytes = 0;       // of each CPU's ring, a power of two; 0: by their number
   // By syscall number; what lies beyond UTRACE_SYSCALLS is not used. Must live during Create only.
   absl::Span<const utrace_copy_rules> rules_x86_64;
   absl::Span<const utrace_copy_rules> rules_i386;
@@ -74,19 +74,19 @@ class Observer : public RecordSource {
   using Skeleton = std::unique_ptr<observe_bpf, SkeletonDeleter>;
 
   static absl::StatusOr<Skeleton> LoadPrograms(const ObserverOptions& options, bool module);
-  Observer(const ObserverOptions& options, Skeleton skeleton, std::unique_ptr<RingReader> ring,
+  Observer(const ObserverOptions& options, Skeleton skeleton, std::unique_ptr<LaneReader> lanes,
            std::unique_ptr<Session> session, absl::Status why_not);
 
   absl::Status Add(pid_t pid, uint32_t flags);
   absl::Status AttachEngine(const UniqueFd& pidfd, pid_t pid);
   absl::Status LeaveModule(absl::Status why);
-  absl::Status ReadRing(Sink sink, size_t& got);
+  absl::Status ReadLanes(Sink sink, size_t& got);
   absl::Status ScanPending(Sink sink, size_t& got);
   bool NothingMoreComes();
 
   const bool follow_;
   Skeleton skeleton_;
-  std::unique_ptr<RingReader> ring_;
+  std::unique_ptr<LaneReader> lanes_;
   std::unique_ptr<Session> session_;  // while calls come from the module
   absl::Status why_not_;
   PendingCalls pending_;
@@ -94,6 +94,7 @@ class Observer : public RecordSource {
   absl::Time next_scan_ = absl::InfinitePast();
   absl::Time next_look_ = absl::InfinitePast();
   absl::Time no_threads_since_ = absl::InfiniteFuture();
+  const absl::Duration long_nap_;
   absl::Duration nap_;
   bool has_targets_ = false;
   bool newly_attached_ = false;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/libutrace/bpf/observer.h"
 
+#include <sched.h>
 #include <sys/wait.h>
 
 #include <csignal>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "gmock/gmock.h"
@@ -238,8 +240,35 @@ TEST_F(ObserverTest, ExecByAnotherThreadKeepsItsNumbers) {
   EXPECT_EQ(observer_->LiveThreads(), 0u);
 }
 
+// Its records lie in the rings of all CPUs.
+TEST_F(ObserverTest, AThreadThatGoesFromCpuToCpuKeepsItsOrder) {
+  const int cpus = static_cast<int>(std::thread::hardware_concurrency());
+  if (cpus < 2) GTEST_SKIP() << "one CPU";
+  Start();
+  constexpr int kMoves = 2000;
+  const pid_t pid = Child([cpus] {
+    for (int i = 0; i < kMoves; ++i) {
+      cpu_set_t set;
+      CPU_ZERO(&set);
+      CPU_SET(i % cpus, &set);
+      ::sched_setaffinity(0, sizeof(set), &set);
+      ::syscall(SYS_getppid);
+    }
+  });
+  Collect();
+  ::waitpid(pid, nullptr, 0);
+  EXPECT_THAT(All<LostEvent>(), IsEmpty());
+  EXPECT_EQ(stream_->GetTotals().lost, 0u);
+  int moves = 0;
+  for (const SyscallEvent& call : All<SyscallEvent>(pid)) moves += call.nr == SYS_sched_setaffinity;
+  EXPECT_EQ(moves, kMoves);
+  std::set<uint16_t> seen;
+  for (const Event& event : events_) seen.insert(event.cpu);
+  EXPECT_GT(seen.size(), 1u);
+}
+
 TEST_F(ObserverTest, LossIsCountedAndShownAtItsPlace) {
-  options_.ring_bytes = 1 << 16;
+  options_.ring_bytes = 1 << 15;
   Start();
   constexpr uint64_t kRounds = 20000;
   const pid_t pid = Child([] {

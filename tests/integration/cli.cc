@@ -155,7 +155,10 @@ std::vector<std::string> LinesOf(const std::string& text) {
 
 std::string ReadWhole(const std::string& path) {
   std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  // Unlike an iterator this does not throw when the file goes away meanwhile, as those of /proc do.
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 }  // namespace utrace::test

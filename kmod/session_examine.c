@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The registers and the memory of a thread while its engine holds it. */
+#include <linux/elf.h>
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -22,8 +23,8 @@ static const struct user_regset *session_regset(struct task_struct *task, u32 ty
 }
 
 /*
- * -EBUSY: it is in a call, and the write would change what the call's end sets.  Its registers are
- * as before then; the segment bases, which are kept elsewhere, are not put back.
+ * -EBUSY: it is in a call, and the write would change the call, or what its end sets.  Nothing is
+ * written then.
  */
 static int session_regs_write(struct session_thread *t, const struct user_regset *regset,
 			      unsigned int len, const void *buf)
@@ -34,14 +35,19 @@ static int session_regs_write(struct session_thread *t, const struct user_regset
 	bool mid_call;
 	int err;
 
+	/* Only the general registers hold the call. */
+	if (regset->core_note_type != NT_PRSTATUS)
+		return regset->set(task, regset, 0, len, buf, NULL);
 	spin_lock_irq(&t->owner->session->lock);
 	mid_call = session_mid_call(t);
 	spin_unlock_irq(&t->owner->session->lock);
+	/* Asked before the write: it changes more than can be put back, as the segment bases. */
+	if (mid_call && utrace_call_differs(regs, 8 * regset->size, buf, len))
+		return -EBUSY;
 	err = regset->set(task, regset, 0, len, buf, NULL);
-	if (err || !mid_call || utrace_call_same(&before, regs))
-		return err;
-	*regs = before;
-	return -EBUSY;
+	if (mid_call)
+		utrace_call_restore(regs, &before);
+	return err;
 }
 
 static int session_regs_copy(struct session_thread *t, struct utrace_regs *regs, void *buf)

@@ -8,7 +8,10 @@
 
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 #include <asm/syscall.h>
+#include <asm/user.h>
+#include <asm/user32.h>
 
 /* By the i386 table: numbers and arguments differ. */
 static inline bool utrace_call_compat(struct task_struct *task)
@@ -25,10 +28,35 @@ static inline bool utrace_call_unfinished(struct task_struct *task, struct pt_re
 	return syscall_get_nr(task, regs) >= 0 && syscall_get_return_value(task, regs) == -ENOSYS;
 }
 
-/* Do both have the same call, and the same in its result's place? */
-static inline bool utrace_call_same(const struct pt_regs *a, const struct pt_regs *b)
+/* Do the first @len bytes of a register set, in @buf, have another word at @offset? */
+static inline bool utrace_word_differs(const void *buf, unsigned int len, unsigned int offset,
+				       const void *word, unsigned int size)
 {
-	return a->orig_ax == b->orig_ax && a->ax == b->ax;
+	return offset + size <= len && memcmp(buf + offset, word, size);
+}
+
+/*
+ * Would a write of @buf to the general registers, as a program of @bits sees them, change the call,
+ * or what is in its result's place?  The low half of a register comes first.
+ */
+static inline bool utrace_call_differs(const struct pt_regs *regs, int bits, const void *buf,
+				       unsigned int len)
+{
+	if (bits == 32)
+		return utrace_word_differs(buf, len, offsetof(struct user_regs_struct32, orig_eax),
+					   &regs->orig_ax, 4) ||
+		       utrace_word_differs(buf, len, offsetof(struct user_regs_struct32, eax),
+					   &regs->ax, 4);
+	return utrace_word_differs(buf, len, offsetof(struct user_regs_struct, orig_ax),
+				   &regs->orig_ax, 8) ||
+	       utrace_word_differs(buf, len, offsetof(struct user_regs_struct, ax), &regs->ax, 8);
+}
+
+/* After a write that did not differ: one of 32 bits has cut off what says "unfinished". */
+static inline void utrace_call_restore(struct pt_regs *regs, const struct pt_regs *before)
+{
+	regs->orig_ax = before->orig_ax;
+	regs->ax = before->ax;
 }
 
 /* At the call's entry: run this one instead. */

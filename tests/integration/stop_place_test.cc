@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where an asynchronous stop takes hold: behind what the thread still owes others, and sometimes in
 // the middle of a call.
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -24,6 +26,11 @@ struct Pipe {
   }
   int ends[2];
 };
+
+bool HasRegs(Device* device, int64_t engine, pid_t tid, const user_regs_struct& values) {
+  user_regs_struct now{};
+  return device->Regs(engine, tid, &now) == 0 && std::memcmp(&now, &values, sizeof(now)) == 0;
+}
 
 // What close() left to be done, as the waking of the other end, is done before the hold (H-19).
 TEST(StopPlace, WhatWasClosedBeforeIsClosed) {
@@ -72,14 +79,74 @@ TEST(StopPlace, InTheMiddleOfACallIsToldAndTheCallKeepsItsResult) {
   user_regs_struct values{};
   ASSERT_EQ(device.Regs(engine, tracee.pid(), &values), 0);
   EXPECT_EQ(device.Regs(engine, tracee.pid(), &values, UTRACE_EXAMINE_WRITE), 0);
-  user_regs_struct other = values;
+  // What is refused changes nothing, wherever the kernel keeps it.
+  user_regs_struct moved = values;
+  moved.r15 = 77;
+  moved.eflags ^= 0x400;  // the direction flag
+  moved.fs_base = moved.gs_base = 0x1000;
+  user_regs_struct other = moved;
   other.rax = 77;
   EXPECT_EQ(device.Regs(engine, tracee.pid(), &other, UTRACE_EXAMINE_WRITE), -EBUSY);
-  other = values;
+  EXPECT_TRUE(HasRegs(&device, engine, tracee.pid(), values));
+  other = moved;
   other.orig_rax = SYS_getpid;
   EXPECT_EQ(device.Regs(engine, tracee.pid(), &other, UTRACE_EXAMINE_WRITE), -EBUSY);
+  EXPECT_TRUE(HasRegs(&device, engine, tracee.pid(), values));
+  EXPECT_EQ(device.Regs(engine, tracee.pid(), &moved, UTRACE_EXAMINE_WRITE), 0);
+  EXPECT_TRUE(HasRegs(&device, engine, tracee.pid(), moved));
+  EXPECT_EQ(device.Regs(engine, tracee.pid(), &values, UTRACE_EXAMINE_WRITE), 0);
   EXPECT_EQ(device.Resume(notice), 0);
   EXPECT_EQ(tracee.Hear(), "1 1");
+}
+
+// The general registers of a 32-bit program, as <asm/user_32.h> orders them.
+struct Regs32 {
+  uint32_t ebx, ecx, edx, esi, edi, ebp, eax, ds, es, fs, gs, orig_eax, eip, cs, eflags, esp, ss;
+};
+
+int CallRegs32(Device* device, int64_t engine, pid_t tid, Regs32* values, uint32_t flags = 0) {
+  utrace_regs regs{};
+  regs.flags = flags;
+  regs.engine = static_cast<uint64_t>(engine);
+  regs.tid = tid;
+  regs.type = NT_PRSTATUS;
+  regs.buf = reinterpret_cast<__u64>(values);
+  regs.len = sizeof(*values);
+  return device->Call(UTRACE_IOC_REGS, &regs);
+}
+
+TEST(StopPlace, InTheMiddleOfACallOfA32BitProgramToo) {
+  Tracee tracee({"ring32"});
+  Device device = Device::Open();
+  const int64_t engine = device.Attach(tracee.pid(), 0);
+  ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'S'; }));
+  usleep(50'000);
+  ASSERT_EQ(device.Control(engine, tracee.pid(), UTRACE_STOP), -EINPROGRESS);
+  ASSERT_EQ(device.Control(engine, tracee.pid(), UTRACE_INTERRUPT), 0);
+  const utrace_notice notice = device.Next();
+  ASSERT_EQ(notice.type, UTRACE_NOTICE_STOPPED) << ToString(notice);
+  EXPECT_EQ(notice.nr, SYS_io_uring_enter);
+  ASSERT_EQ(notice.flags, UTRACE_NOTICE_IN_SYSCALL | UTRACE_NOTICE_COMPAT);
+
+  Regs32 values{};
+  ASSERT_EQ(CallRegs32(&device, engine, tracee.pid(), &values), 0);
+  EXPECT_EQ(values.orig_eax, static_cast<uint32_t>(SYS_io_uring_enter));
+  // Twice: a write that changes nothing leaves it in the middle of the call.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(CallRegs32(&device, engine, tracee.pid(), &values, UTRACE_EXAMINE_WRITE), 0);
+    for (uint32_t Regs32::*word : {&Regs32::eax, &Regs32::orig_eax}) {
+      Regs32 other = values;
+      other.ebx = 77;
+      other.*word = 20;
+      EXPECT_EQ(CallRegs32(&device, engine, tracee.pid(), &other, UTRACE_EXAMINE_WRITE), -EBUSY);
+      Regs32 now{};
+      EXPECT_EQ(CallRegs32(&device, engine, tracee.pid(), &now), 0);
+      EXPECT_EQ(std::memcmp(&now, &values, sizeof(now)), 0);
+    }
+  }
+  values.ebx = 78;
+  EXPECT_EQ(CallRegs32(&device, engine, tracee.pid(), &values, UTRACE_EXAMINE_WRITE), 0);
+  EXPECT_EQ(device.Resume(notice), 0);
 }
 
 // Behind the call its result is there, and can be changed.

@@ -95,6 +95,11 @@ std::optional<Target> Target::Prepare(const TargetOptions& options, const Progra
     *exit_status = kExitFailure;
     return std::nullopt;
   }
+  target.incomplete_ = attached < options.pids.size();
+  if (target.incomplete_) {
+    PrintNote(absl::StrCat("note: goes on with ", attached, " of the ", options.pids.size(),
+                           " processes asked for, and will exit with ", int{kExitFailure}));
+  }
   target.threads_ = target.observer_->LiveThreads();
   target.TellSource(options);
   return target;
@@ -128,7 +133,7 @@ int Target::Finish(const absl::Status& failure, bool too_much_lost) {
   absl::StatusOr<int> status = 0;
   if (program_.has_value()) status = program_->Wait();
   if (!status.ok()) PrintError(status.status());
-  if (!failure.ok() || !status.ok()) return kExitFailure;
+  if (!failure.ok() || !status.ok() || incomplete_) return kExitFailure;
   if (too_much_lost) return kExitLoss;
   return program_.has_value() ? EndLike(*status) : kExitOk;
 }

@@ -44,9 +44,9 @@ class Target {
   // Lets the program run. The exit status if it could not, after saying so.
   std::optional<int> Release();
 
-  // Waits for the program, if there is one, and gives our exit status: 1 after `failure`, 3 if too
-  // much was lost. Else how the program ended is passed on: its exit status is returned, its signal
-  // kills this process too.
+  // Waits for the program, if there is one, and gives our exit status: 1 after `failure`, or if one
+  // of the processes could not be watched; 3 if too much was lost. Else how the program ended is
+  // passed on: its exit status is returned, its signal kills this process too.
   int Finish(const absl::Status& failure, bool too_much_lost);
 
  private:
@@ -57,6 +57,7 @@ class Target {
   std::unique_ptr<Observer> observer_;
   std::optional<Program> program_;
   uint64_t threads_ = 1;
+  bool incomplete_ = false;
   bool from_module_ = false;  // at first
 };
 

@@ -23,6 +23,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
+using testing::StartsWith;
 
 constexpr char kTotals[] = "utracectl: [0-9]+ events, 0 lost\n";
 
@@ -83,6 +84,42 @@ TEST_F(EndsTest, WhatCannotBeTracedIsNamed) {
   waitpid(dead, nullptr, 0);
   EXPECT_EQ(Run({"record", "-o", File("rec"), "-p", absl::StrCat(dead)}), 1);
   EXPECT_EQ(err_, absl::StrCat("utracectl: trace process ", dead, ": No such process\n"));
+}
+
+// Unlike strace, which ends with 0 then: what was asked for was not done.
+TEST_F(EndsTest, OneThatCannotBeTracedIsToldAtOnceAndTheOthersAreTraced) {
+  const pid_t target = fork();
+  if (target == 0) {
+    for (;;) usleep(1000);
+  }
+  const std::string pids = absl::StrCat(target, ",2");
+  const struct {
+    std::vector<std::string> args;
+    const char* file;
+    const char* begun;
+  } attempts[] = {
+      {{"trace", "-o", File("text"), "-p", pids}, "text", "clock_nanosleep("},
+      {{"trace", "-j", "-o", File("json"), "-p", "2", "-p", absl::StrCat(target)}, "json", "{"},
+      {{"record", "-o", File("rec"), "-p", pids}, "rec", "UCHK"}};
+  for (const auto& attempt : attempts) {
+    const pid_t trace = Start(attempt.args);
+    EXPECT_TRUE(Appears("err",
+                        "utracectl: note: goes on with 1 of the 2 processes asked for, and "
+                        "will exit with 1\n"));
+    EXPECT_TRUE(Appears(attempt.file, attempt.begun));
+    EXPECT_EQ(waitpid(trace, nullptr, WNOHANG), 0) << "it goes on";
+    kill(trace, SIGINT);
+    const int status = WaitFor(trace);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << status;
+    EXPECT_THAT(err_, StartsWith("utracectl: trace process 2, which is a kernel thread"));
+  }
+  kill(target, SIGKILL);
+  waitpid(target, nullptr, 0);
+  // None is left: it ends by itself.
+  EXPECT_EQ(Run({"trace", "-p", pids}), 1);
+  EXPECT_THAT(err_, HasSubstr("trace process 2, which is a kernel thread"));
+  EXPECT_THAT(err_, HasSubstr(absl::StrCat("trace process ", target, ": No such process\n")));
+  EXPECT_THAT(err_, Not(HasSubstr("goes on")));
 }
 
 TEST_F(EndsTest, WithoutTheRightsNothingRunsAndTheRemedyIsSaid) {

@@ -257,10 +257,15 @@ TEST_F(CliRefusalTest, MoreEnginesThanOneUserMayHave) {
   const std::string before = ReadWhole(limit);
   std::ofstream(limit) << 0 << std::endl;
   const CliResult stop = RunCli({"stop", "-p", pid_});
+  const CliResult hold = RunCli({"hold", "--", "echo", "ran"});
   std::ofstream(limit) << before << std::flush;
-  ExpectRefusal(stop, "stop process " + pid_,
-                "this user has as many engines as the module allows; let go of some (utracectl "
-                "engine list)");
+  const std::string reason =
+      "this user has as many engines as the module allows; let go of some (utracectl engine list)";
+  ExpectRefusal(stop, "stop process " + pid_, reason);
+  EXPECT_THAT(hold.err, StartsWith("utracectl: hold echo ("));
+  EXPECT_THAT(hold.err, HasSubstr(reason));
+  EXPECT_EQ(hold.status, 125);
+  EXPECT_EQ(hold.out, "");
 }
 
 TEST_F(CliRefusalTest, AModuleWithoutItsDevice) {

@@ -14,6 +14,7 @@ namespace utrace::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::MatchesRegex;
 using testing::Not;
 
 constexpr uid_t kUser = 1000;
@@ -73,21 +74,51 @@ TEST_F(CliRightsTest, AUsersOwnHoldIsLetGoByHimAndByRoot) {
   }
 }
 
-TEST_F(CliRightsTest, YamasRuleIsNamed) {
-  const char* const scope = "/proc/sys/kernel/yama/ptrace_scope";
-  const std::string before = ReadWhole(scope);
-  ASSERT_NE(before, "");
-  std::ofstream(scope) << 1 << std::endl;
-  Cli target =
+// With Yama's setting put back at the end.
+class CliYamaTest : public CliRightsTest {
+ protected:
+  CliYamaTest() {
+    EXPECT_NE(before_, "");
+    EXPECT_TRUE(Eventually([this] { return ReadWhole("/proc/" + pid_ + "/comm") == "sleep\n"; }));
+  }
+  ~CliYamaTest() override { std::ofstream(kScope) << before_ << std::flush; }
+
+  static void Set(int scope) { std::ofstream(kScope) << scope << std::endl; }
+
+  static constexpr char kScope[] = "/proc/sys/kernel/yama/ptrace_scope";
+  const std::string before_ = ReadWhole(kScope);
+  Cli target_ =
       Cli::Of({"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "sleep", "1000"});
-  const std::string pid = std::to_string(target.pid());
-  ASSERT_TRUE(Eventually([&] { return ReadWhole("/proc/" + pid + "/comm") == "sleep\n"; }));
-  const CliResult stop = RunCliAs(kUser, {"stop", "-p", pid});
-  const CliResult doctor = RunCliAs(kUser, {"doctor"});
-  std::ofstream(scope) << before << std::flush;
+  const std::string pid_ = std::to_string(target_.pid());
+};
+
+TEST_F(CliYamaTest, ItsRuleIsNamed) {
+  Set(1);
+  const CliResult stop = RunCliAs(kUser, {"stop", "-p", pid_});
   EXPECT_EQ(stop.status, 1);
   EXPECT_THAT(stop.err, HasSubstr("sysctl kernel.yama.ptrace_scope=0"));
+  const CliResult doctor = RunCliAs(kUser, {"doctor"});
   EXPECT_THAT(doctor.out, HasSubstr("mend it: sudo sysctl kernel.yama.ptrace_scope=0"));
+  // A program of one's own is below oneself.
+  const CliResult hold = RunCliAs(kUser, {"hold", "--background", "--", "sleep", "1000"});
+  EXPECT_EQ(hold.status, 0) << hold.err;
+}
+
+TEST_F(CliYamaTest, ItsRuleIsNamedToWhoWouldHoldHisOwnProgram) {
+  Set(2);
+  constexpr char kRule[] =
+      ": Yama asks for CAP_SYS_PTRACE (kernel.yama.ptrace_scope=2); use sudo\n";
+  const CliResult stop = RunCliAs(kUser, {"stop", "-p", pid_});
+  EXPECT_EQ(stop.status, 1);
+  EXPECT_EQ(stop.err, "utracectl: stop process " + pid_ + kRule);
+  for (const Cli::Args& args :
+       {Cli::Args{"hold", "--", "echo", "ran"}, {"hold", "--background", "--", "echo", "ran"}}) {
+    const CliResult hold = RunCliAs(kUser, args);
+    EXPECT_EQ(hold.status, 125);
+    EXPECT_EQ(hold.out, "");
+    EXPECT_THAT(hold.err, MatchesRegex("utracectl: hold echo \\([0-9]+\\): Yama .*; use sudo\n"));
+    EXPECT_THAT(hold.err, HasSubstr(kRule));
+  }
 }
 
 // What an unprivileged user holds by execs a set-id program: his engine is gone before anything is

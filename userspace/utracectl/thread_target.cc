@@ -40,6 +40,54 @@ std::string ThreadIdError(const std::string& text) {
   return std::string(ParseThreadId(text).status().message());
 }
 
+absl::Status ExplainRefusal(const absl::Status& refused, absl::string_view attempt,
+                            absl::string_view process, uid_t uid) {
+  const uid_t self = ::geteuid();
+  switch (ErrnoOf(refused)) {
+    case ESRCH:
+      return ErrnoStatus(ESRCH, attempt, absl::StrCat(process, " ended just now"));
+    case EDQUOT:
+    case ENOSPC:
+      return ErrnoStatus(ErrnoOf(refused), attempt,
+                         "this user has as many engines as the module allows; let go of some "
+                         "(utracectl engine list)");
+    case EPERM:
+    case EACCES:
+      break;
+    default:
+      return refused;
+  }
+  if (uid != self && self != 0) {
+    return ErrnoStatus(
+        EPERM, attempt,
+        absl::StrCat(process, " belongs to ", UserName(uid), "; become that user, or use sudo"));
+  }
+  const int scope = YamaScope();
+  if (scope == 1 && self != 0) {
+    return ErrnoStatus(EPERM, attempt,
+                       "Yama lets a process be traced by its ancestors only; use sudo, or sysctl "
+                       "kernel.yama.ptrace_scope=0");
+  }
+  if (scope >= 2) {
+    return ErrnoStatus(EPERM, attempt,
+                       scope == 2
+                           ? "Yama asks for CAP_SYS_PTRACE (kernel.yama.ptrace_scope=2); use sudo"
+                           : "Yama forbids all tracing until reboot "
+                             "(kernel.yama.ptrace_scope=3)");
+  }
+  if (self == 0) {
+    return ErrnoStatus(EPERM, attempt,
+                       absl::StrCat(process,
+                                    " is guarded by a security module, or belongs to another user "
+                                    "namespace where this root has no CAP_SYS_PTRACE"));
+  }
+  return ErrnoStatus(
+      EPERM, attempt,
+      absl::StrCat(process,
+                   " is not dumpable (set-id, or by its own wish), or a security module "
+                   "guards it; use sudo"));
+}
+
 absl::StatusOr<ThreadTarget> ThreadTarget::Open(absl::string_view verb, ThreadId id) {
   const std::string attempt = absl::StrCat(verb, " process ", id.pid);
   absl::StatusOr<ThreadInfo> leader = ReadThread(id.pid);
@@ -96,7 +144,7 @@ absl::StatusOr<Engine> ThreadTarget::Attach(Session& session, uint32_t events,
                             : children      ? AttachTarget::ProcessAndChildren(pidfd_, id_.pid)
                                             : AttachTarget::Process(pidfd_, id_.pid);
   absl::StatusOr<Engine> engine = session.Attach(whom, events);
-  if (!engine.ok()) return Explain(engine.status());
+  if (!engine.ok()) return ExplainRefusal(engine.status(), attempt_, process_text_, leader_.uid);
   if (WholeProcess()) return engine;
   // A thread has a number only: what it names now must be what was checked, which has then been
   // it all the while.
@@ -104,53 +152,6 @@ absl::StatusOr<Engine> ThreadTarget::Attach(Session& session, uint32_t events,
   if (now.ok() && now->tgid == id_.pid && now->start_ticks == start_ticks_) return engine;
   engine->Detach().IgnoreError();
   return ErrnoStatus(ESRCH, attempt_, "it ended, and its number is another thread's now");
-}
-
-absl::Status ThreadTarget::Explain(const absl::Status& refused) const {
-  const uid_t self = ::geteuid();
-  switch (ErrnoOf(refused)) {
-    case ESRCH:
-      return ErrnoStatus(ESRCH, attempt_, absl::StrCat(process_text_, " ended just now"));
-    case EDQUOT:
-    case ENOSPC:
-      return ErrnoStatus(ErrnoOf(refused), attempt_,
-                         "this user has as many engines as the module allows; let go of some "
-                         "(utracectl engine list)");
-    case EPERM:
-    case EACCES:
-      break;
-    default:
-      return refused;
-  }
-  if (leader_.uid != self && self != 0) {
-    return ErrnoStatus(EPERM, attempt_,
-                       absl::StrCat(process_text_, " belongs to ", UserName(leader_.uid),
-                                    "; become that user, or use sudo"));
-  }
-  const int scope = YamaScope();
-  if (scope == 1 && self != 0) {
-    return ErrnoStatus(EPERM, attempt_,
-                       "Yama lets a process be traced by its ancestors only; use sudo, or sysctl "
-                       "kernel.yama.ptrace_scope=0");
-  }
-  if (scope >= 2) {
-    return ErrnoStatus(EPERM, attempt_,
-                       scope == 2
-                           ? "Yama asks for CAP_SYS_PTRACE (kernel.yama.ptrace_scope=2); use sudo"
-                           : "Yama forbids all tracing until reboot "
-                             "(kernel.yama.ptrace_scope=3)");
-  }
-  if (self == 0) {
-    return ErrnoStatus(EPERM, attempt_,
-                       absl::StrCat(process_text_,
-                                    " is guarded by a security module, or belongs to another user "
-                                    "namespace where this root has no CAP_SYS_PTRACE"));
-  }
-  return ErrnoStatus(
-      EPERM, attempt_,
-      absl::StrCat(process_text_,
-                   " is not dumpable (set-id, or by its own wish), or a security module "
-                   "guards it; use sudo"));
 }
 
 }  // namespace utrace

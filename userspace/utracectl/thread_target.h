@@ -25,6 +25,11 @@ absl::StatusOr<ThreadId> ParseThreadId(absl::string_view text);
 // For the parser of the command line: what is wrong with it, or nothing.
 std::string ThreadIdError(const std::string& text);
 
+// What ptrace would refuse, the module refuses by a bare errno: the error that says why, and what
+// to do. `process` is "nginx (812)", which runs as `uid`.
+absl::Status ExplainRefusal(const absl::Status& refused, absl::string_view attempt,
+                            absl::string_view process, uid_t uid);
+
 // A living process, or thread of one, that may be held at all: none of the kernel's, not ourselves.
 class ThreadTarget {
  public:
@@ -50,8 +55,6 @@ class ThreadTarget {
 
  private:
   ThreadTarget(std::string attempt, ThreadId id) : attempt_(std::move(attempt)), id_(id) {}
-
-  absl::Status Explain(const absl::Status& refused) const;
 
   std::string attempt_;
   ThreadId id_;

@@ -48,7 +48,7 @@ class HeldProgram {
     std::optional<Program> program = Program::Spawn(args, options_.user, &exit_status);
     if (!program.has_value()) return exit_status;
     Job job(program->Pid());
-    absl::StatusOr<std::unique_ptr<Holding>> holding = Attach(program->Pid());
+    absl::StatusOr<std::unique_ptr<Holding>> holding = Attach(*program);
     if (!holding.ok()) {
       PrintError(holding.status());
       return program->OwnFailure();
@@ -67,15 +67,22 @@ class HeldProgram {
   }
 
  private:
-  static absl::StatusOr<std::unique_ptr<Holding>> Attach(pid_t pid) {
+  static absl::StatusOr<std::unique_ptr<Holding>> Attach(const Program& program) {
     ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open());
-    ASSIGN_OR_RETURN(const Engine engine,
-                     session->Attach(AttachTarget::Thread(pid), UTRACE_EVENT(EXEC)));
+    const pid_t pid = program.Pid();
+    const absl::StatusOr<Engine> engine =
+        session->Attach(AttachTarget::Thread(pid), UTRACE_EVENT(EXEC));
+    if (!engine.ok()) {
+      const std::string process = absl::StrCat(program.Name(), " (", pid, ")");
+      const absl::StatusOr<ThreadInfo> info = ReadThread(pid);
+      return ExplainRefusal(engine.status(), absl::StrCat("hold ", process), process,
+                            info.ok() ? info->uid : ::geteuid());
+    }
     HoldRules rules;
     rules.once = true;
     ASSIGN_OR_RETURN(std::unique_ptr<Holding> holding,
                      Holding::Create(std::move(session), std::move(rules), PrintNote));
-    RETURN_IF_ERROR(holding->Add(engine));
+    RETURN_IF_ERROR(holding->Add(*engine));
     return holding;
   }
 

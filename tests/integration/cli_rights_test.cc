@@ -179,7 +179,8 @@ TEST_F(CliSetuidTest, ATreeIsHeldAsFarAsItsUserMay) {
   ASSERT_TRUE(hold.Says("sleep, before the first instruction"));
   EXPECT_THAT(hold.Out(), HasSubstr(kLost));
   EXPECT_THAT(hold.Out(), Not(HasSubstr(kSetuid)));
-  EXPECT_EQ(StateOf(shell.pid()), 't');
+  // It is told when it is held for sure, which is before it sleeps.
+  EXPECT_TRUE(Eventually([&] { return StateOf(shell.pid()) == 't'; }));
   hold.Kill(SIGTERM);
   EXPECT_EQ(hold.Wait(), 0);
   EXPECT_TRUE(Eventually([&] { return StateOf(shell.pid()) == 'S'; }));

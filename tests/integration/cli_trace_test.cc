@@ -132,6 +132,7 @@ TEST_P(CliQuietTest, SmokeABlockedProcessDoesNotSeeThatItIsTraced) {
   actor.Tell(std::string("block ") + GetParam());
   ASSERT_TRUE(Eventually([&] { return StateOf(actor.pid()) == 'S'; }));
   usleep(100'000);  // out of reading its order, and in the call it is for
+  const long switches = SwitchesOf(actor.pid());
   Cli trace({"trace", "-v", "-f", "-p", std::to_string(actor.pid())});
   ASSERT_TRUE(trace.Says("calls come from the utrace module's hooks")) << trace.Err();
   ASSERT_TRUE(trace.Says("<unfinished ...>"));
@@ -142,6 +143,8 @@ TEST_P(CliQuietTest, SmokeABlockedProcessDoesNotSeeThatItIsTraced) {
   trace.Kill(SIGINT);
   EXPECT_EQ(trace.Wait(), 0);
   EXPECT_EQ(actor.Hear(300), "") << "the call came back";
+  // Most calls are begun anew when they were broken, and their program sees nothing of it.
+  EXPECT_EQ(SwitchesOf(actor.pid()), switches) << "it was woken";
   EXPECT_EQ(StateOf(actor.pid()), 'S');
   siginfo_t seen{};
   EXPECT_EQ(waitid(P_PID, static_cast<id_t>(actor.pid()), &seen,

@@ -156,6 +156,16 @@ char StateOf(pid_t pid, pid_t tid) {
   return stat.empty() ? '\0' : stat[0];
 }
 
+long SwitchesOf(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  long switches = 0;
+  for (std::string line; std::getline(status, line);) {
+    if (line.find("_ctxt_switches:") == std::string::npos) continue;
+    switches += std::stol(line.substr(line.find(':') + 1));
+  }
+  return switches;
+}
+
 long TicksOf(pid_t pid, pid_t tid) {
   std::istringstream fields(StatOf(pid, tid));
   std::string skipped;

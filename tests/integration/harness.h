@@ -64,6 +64,8 @@ char StateOf(pid_t pid, pid_t tid = 0);
 std::vector<pid_t> ThreadsOf(pid_t pid);
 // User and system time in clock ticks.
 long TicksOf(pid_t pid, pid_t tid = 0);
+// How often it was put to sleep or off its CPU: of a thread that nobody wakes, always the same.
+long SwitchesOf(pid_t pid);
 // Does it use its CPU, over a time in which a running process surely would?
 bool Runs(pid_t pid);
 // A word of its memory; 0 if it cannot be read.

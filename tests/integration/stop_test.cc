@@ -116,12 +116,14 @@ TEST_P(BlockedIn, AStopDisturbsNothing) {
   tracee.Tell(std::string("block ") + GetParam());
   ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'S'; }));
   usleep(50'000);
+  const long switches = SwitchesOf(tracee.pid());
   EXPECT_EQ(device.Control(engine, tracee.pid(), UTRACE_STOP), -EINPROGRESS);
   EXPECT_EQ(tracee.Hear(200), "");
   EXPECT_EQ(StateOf(tracee.pid()), 'S');
   EXPECT_EQ(device.Next(0).type, 0u);
   EXPECT_EQ(device.Resume(engine, tracee.pid(), UTRACE_SEQ_LATEST), 0);
   EXPECT_EQ(tracee.Hear(200), "");
+  EXPECT_EQ(SwitchesOf(tracee.pid()), switches) << "it was woken";
 }
 
 // The stop's number was published by the call that asked for it: the resume answers it, early as

@@ -188,6 +188,7 @@ TEST_F(CliSetuidTest, ATreeIsHeldAsFarAsItsUserMay) {
 
 TEST_F(CliSetuidTest, AnArmedStopIsGone) {
   Cli shell = Shell(std::string("exec ") + kSetuid + " 1000");
+  ASSERT_TRUE(Runs(shell));
   Cli stop = Cli::As(
       kUser, {"stop", "-p", std::to_string(shell.pid()), "--at", "syscall:clock_nanosleep"});
   ASSERT_TRUE(stop.Says("armed: "));

@@ -100,7 +100,8 @@ static inline __u32 utrace_resume_action(__u32 action)
 	return action & UTRACE_RESUME_MASK;
 }
 
-static inline __u32 utrace_syscall_action(__u32 action)
+/* On the system call or the signal it was told: both have the same place. */
+static inline __u32 utrace_verdict(__u32 action)
 {
 	return action & UTRACE_SYSCALL_MASK;
 }

@@ -6,6 +6,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
+#include <linux/signal.h>
 
 #include "compat/symbols.h"
 #include "stop.h"
@@ -124,18 +125,24 @@ ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void 
 }
 EXPORT_SYMBOL_GPL(utrace_access_vm);
 
+/* Does @seq name the report that this engine was called for last, not released yet?  Lock held. */
+static bool answers_open(const struct utrace_link *link, u64 seq)
+{
+	const struct utrace_slot *slot = &link->slot[UTRACE_SLOT_REPORT];
+
+	return slot->handed > slot->go_seq && (seq == UTRACE_SEQ_LATEST || seq == slot->handed);
+}
+
 int utrace_abort_syscall(struct utrace_engine *engine, u64 seq, long result)
 {
 	struct utrace_link *link = to_link(engine);
 	struct utrace *utrace = link->utrace;
-	struct utrace_slot *slot = &link->slot[UTRACE_SLOT_REPORT];
 	int ret = 0;
 
 	spin_lock_irq(&utrace->lock);
 	if (link->flags & UTRACE_LINK_DETACHED) {
 		ret = -ESRCH;
-	} else if (!utrace->at_entry || slot->handed <= slot->go_seq ||
-		   (seq != UTRACE_SEQ_LATEST && seq != slot->handed)) {
+	} else if (!utrace->at_entry || !answers_open(link, seq)) {
 		ret = -EINVAL;
 	} else {
 		utrace->abort = true;
@@ -145,3 +152,35 @@ int utrace_abort_syscall(struct utrace_engine *engine, u64 seq, long result)
 	return ret;
 }
 EXPORT_SYMBOL_GPL(utrace_abort_syscall);
+
+int utrace_set_signal(struct utrace_engine *engine, u64 seq, u32 verdict,
+		      const struct kernel_siginfo *info)
+{
+	struct utrace_link *link = to_link(engine);
+	struct utrace *utrace = link->utrace;
+	int ret = 0;
+
+	if (verdict != UTRACE_SIGNAL_IGN &&
+	    (verdict != UTRACE_SIGNAL_DELIVER || !info->si_signo || !valid_signal(info->si_signo)))
+		return -EINVAL;
+	spin_lock_irq(&utrace->lock);
+	if (link->flags & UTRACE_LINK_DETACHED) {
+		ret = -ESRCH;
+	} else if (!utrace->answer || !answers_open(link, seq)) {
+		ret = -EINVAL;
+	} else {
+		utrace->answer->given = true;
+		utrace->answer->verdict = verdict;
+		if (verdict == UTRACE_SIGNAL_DELIVER)
+			copy_siginfo(&utrace->answer->info, info);
+	}
+	spin_unlock_irq(&utrace->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(utrace_set_signal);
+
+const struct kernel_siginfo *utrace_signal_info(const struct utrace_engine *engine)
+{
+	return &container_of(engine, struct utrace_link, engine)->utrace->siginfo;
+}
+EXPORT_SYMBOL_GPL(utrace_signal_info);

@@ -47,9 +47,15 @@ static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32
 
 	switch (pass->event) {
 	case UTRACE_EVENT(SYSCALL_ENTRY):
-		return ops->report_syscall_entry(action | pass->syscall, engine, pass->regs);
+		return ops->report_syscall_entry(action | pass->verdict, engine, pass->regs);
 	case UTRACE_EVENT(SYSCALL_EXIT):
 		return ops->report_syscall_exit(action, engine, pass->regs);
+	case UTRACE_EVENT(SIGNAL):
+	case UTRACE_EVENT(SIGNAL_IGN):
+	case UTRACE_EVENT(SIGNAL_STOP):
+	case UTRACE_EVENT(SIGNAL_TERM):
+	case UTRACE_EVENT(SIGNAL_CORE):
+		return ops->report_signal(action | pass->verdict, engine, pass->event, pass->info);
 	case UTRACE_EVENT(CLONE):
 		return ops->report_clone(action, engine, pass->clone_flags, pass->child);
 	case UTRACE_EVENT(EXEC):
@@ -119,7 +125,7 @@ static void tell(struct utrace_pass *pass, struct utrace_link *link)
 	/* Read anew: the quiesce call may have asked for this very event. */
 	if (!(link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING)) &&
 	    (link->events & link->hears & pass->event))
-		pass->syscall = utrace_syscall_action(call(pass, link, false));
+		pass->verdict = utrace_verdict(call(pass, link, false));
 	utrace->reporting = NULL;
 
 	off = (link->flags & UTRACE_LINK_DETACHING) && !(link->flags & UTRACE_LINK_DETACHED);
@@ -143,7 +149,8 @@ void utrace_run_pass(struct utrace_pass *pass)
 	bool reverse = pass->event == UTRACE_EVENT(SYSCALL_ENTRY);
 
 	pass->action = UTRACE_RESUME;
-	pass->syscall = UTRACE_SYSCALL_RUN;
+	/* And UTRACE_SIGNAL_DELIVER. */
+	pass->verdict = UTRACE_SYSCALL_RUN;
 
 	spin_lock_irq(&utrace->lock);
 	list_splice_tail_init(&utrace->attaching, &utrace->attached);

@@ -12,14 +12,17 @@ struct utrace_pass {
 
 	/* What the event's callback is given. */
 	struct pt_regs *regs;
+	struct kernel_siginfo *info;
 	struct task_struct *child;
 	unsigned long clone_flags;
 	long code;
 	bool group_dead;
 
-	/* Out: the strongest wish, and the last engine's verdict on the system call. */
+	/*
+	 * Out: the strongest wish, and the last engine's verdict on the system call or the signal.
+	 */
 	u32 action;
-	u32 syscall;
+	u32 verdict;
 };
 
 /*

@@ -99,12 +99,15 @@ int session_resume(struct session_thread *t, u64 seq, bool foreign)
 
 static int session_answer_check(const struct utrace_answer *answer)
 {
+	/* And UTRACE_SIGNAL_IGN. */
 	bool abort = (answer->action & UTRACE_SYSCALL_MASK) == UTRACE_SYSCALL_ABORT;
+	u32 signal = answer->flags & UTRACE_ANSWER_SET_SIGNAL;
 
 	if ((answer->flags & ~UTRACE_ANSWER_FLAGS_ALL) || answer->reserved || answer->tid <= 0 ||
 	    answer->seq == UTRACE_SEQ_LATEST ||
 	    (answer->action & ~(UTRACE_RESUME_MASK | UTRACE_SYSCALL_ABORT)) ||
-	    (abort && (answer->flags & UTRACE_ANSWER_SET_CALL)))
+	    (abort && (answer->flags & UTRACE_ANSWER_SET_CALL)) ||
+	    (signal && (abort || answer->flags != signal)))
 		return -EINVAL;
 	switch (answer->action & UTRACE_RESUME_MASK) {
 	case UTRACE_RESUME:
@@ -129,6 +132,10 @@ static bool session_fits(const struct session_thread *t, const struct utrace_ans
 
 	if (t->held_seq != answer->seq)
 		return false;
+	if (session_at_signal(t))
+		return !(answer->flags & ~UTRACE_ANSWER_SET_SIGNAL);
+	if (answer->flags & UTRACE_ANSWER_SET_SIGNAL)
+		return false;
 	if (abort || (answer->flags & UTRACE_ANSWER_SET_CALL))
 		return t->event == UTRACE_EVENT_BIT_SYSCALL_ENTRY;
 	return t->event == UTRACE_EVENT_BIT_SYSCALL_EXIT;
@@ -147,19 +154,31 @@ static int session_write_call(struct session_thread *t, const struct utrace_answ
 	return 0;
 }
 
-/* Changes the call at which the thread is held. */
+static int session_set_signal(struct session_thread *t, const struct utrace_answer *answer)
+{
+	kernel_siginfo_t info;
+
+	memcpy(&info, answer->siginfo, sizeof(info));
+	return utrace_set_signal(t->engine, answer->seq, answer->action & UTRACE_SIGNAL_MASK,
+				 &info);
+}
+
+/* Changes the call or the signal at which the thread is held. */
 static int session_rewrite(struct session_thread *t, const struct utrace_answer *answer)
 {
 	struct utrace_session *session = t->owner->session;
 	struct utrace_examiner exam;
-	bool fits;
+	bool fits, signal;
 	int err;
 
 	spin_lock_irq(&session->lock);
 	fits = session_settle(t) && session_fits(t, answer);
+	signal = session_at_signal(t);
 	spin_unlock_irq(&session->lock);
 	if (!fits)
 		return -EINVAL;
+	if (signal)
+		return session_set_signal(t, answer);
 	if (answer->action & UTRACE_SYSCALL_MASK)
 		return utrace_abort_syscall(
 			t->engine, answer->seq,

@@ -21,7 +21,10 @@ struct session_lister {
 	struct utrace_info *infos;
 };
 
-/* The number of the call is the business of those who could read it from the thread itself. */
+/*
+ * The number of the call or signal is the business of those who could read it from the thread
+ * itself.
+ */
 static bool session_may_know(struct session_lister *lister, struct session_thread *t)
 {
 	return uid_eq(lister->asker->rights.cred->euid, t->owner->session->rights.cred->euid) ||
@@ -29,16 +32,16 @@ static bool session_may_know(struct session_lister *lister, struct session_threa
 }
 
 /* Only while the session holds it: under its lock. */
-static s32 session_held_nr(struct session_thread *t)
+static void session_list_place(struct session_thread *t, struct utrace_info *info)
 {
 	struct task_struct *task = utrace_engine_task(t->engine);
-	s32 nr = -1;
 
 	spin_lock_irq(&t->owner->session->lock);
 	if (t->held_seq || t->stop_seq)
-		nr = max(syscall_get_nr(task, task_pt_regs(task)), -1);
+		info->nr = max(syscall_get_nr(task, task_pt_regs(task)), -1);
+	if (session_at_signal(t))
+		info->signo = t->value;
 	spin_unlock_irq(&t->owner->session->lock);
-	return nr;
 }
 
 static void session_list_owner(struct session_lister *lister, struct utrace_session *session,
@@ -95,7 +98,7 @@ static void session_list_thread(struct session_lister *lister, struct session_th
 		info->since_ns =
 			ktime_get_ns() - jiffies_to_nsecs((u32)jiffies - READ_ONCE(t->since));
 		if (session_may_know(lister, t))
-			info->nr = session_held_nr(t);
+			session_list_place(t, info);
 	}
 }
 

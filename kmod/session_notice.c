@@ -22,6 +22,11 @@ int session_wait(struct utrace_session *session, long timeout)
 	return left < 0 ? -EINTR : 0;
 }
 
+bool session_at_signal(const struct session_thread *t)
+{
+	return t->held_seq && (UTRACE_EVENTS_SIGNAL & (1u << t->event));
+}
+
 /*
  * KVM and io_uring run a thread's works, and so our stops, in the middle of a call (H-19); at
  * these events it is there in any case.
@@ -35,6 +40,12 @@ bool session_mid_call(const struct session_thread *t)
 		switch (t->event) {
 		case UTRACE_EVENT_BIT_SYSCALL_ENTRY:
 		case UTRACE_EVENT_BIT_SYSCALL_EXIT:
+		/* On the way out of the call, whose result is there. */
+		case UTRACE_EVENT_BIT_SIGNAL:
+		case UTRACE_EVENT_BIT_SIGNAL_IGN:
+		case UTRACE_EVENT_BIT_SIGNAL_STOP:
+		case UTRACE_EVENT_BIT_SIGNAL_TERM:
+		case UTRACE_EVENT_BIT_SIGNAL_CORE:
 			return false;
 		case UTRACE_EVENT_BIT_CLONE:
 		case UTRACE_EVENT_BIT_EXEC:
@@ -54,6 +65,7 @@ static void session_fill_call(struct session_thread *t, struct utrace_notice *no
 {
 	struct task_struct *task = utrace_engine_task(t->engine);
 	struct pt_regs *regs = task_pt_regs(task);
+	bool signal = session_at_signal(t);
 	unsigned long args[6];
 	int i;
 
@@ -62,7 +74,7 @@ static void session_fill_call(struct session_thread *t, struct utrace_notice *no
 	notice->nr = max(syscall_get_nr(task, regs), -1);
 	if (notice->nr >= 0) {
 		syscall_get_arguments(task, regs, args);
-		for (i = 0; i < 6; i++)
+		for (i = 0; i < 6 && !signal; i++)
 			notice->args[i] = args[i];
 		if (utrace_call_compat(task))
 			notice->flags |= UTRACE_NOTICE_COMPAT;
@@ -75,10 +87,13 @@ static void session_fill_call(struct session_thread *t, struct utrace_notice *no
 
 static void session_fill_held(struct session_thread *t, struct utrace_notice *notice)
 {
+	BUILD_BUG_ON(sizeof(kernel_siginfo_t) != UTRACE_SIGINFO_SIZE);
 	notice->seq = t->held_seq;
 	notice->event = 1u << t->event;
 	notice->result = t->value;
 	session_fill_call(t, notice);
+	if (session_at_signal(t))
+		memcpy(notice->siginfo, utrace_signal_info(t->engine), sizeof(notice->siginfo));
 }
 
 static void session_fill(struct session_thread *t, struct utrace_notice *notice)

@@ -103,6 +103,18 @@ static u32 session_report_syscall_exit(u32 action, struct utrace_engine *engine,
 	return session_hold(engine, UTRACE_EVENT_BIT_SYSCALL_EXIT, 0);
 }
 
+static u32 session_report_signal(u32 action, struct utrace_engine *engine, u32 event,
+				 struct kernel_siginfo *info)
+{
+	/* As with a call. */
+	u32 verdict = action & UTRACE_SIGNAL_MASK;
+	unsigned int bit = __ffs(event);
+
+	if (!session_wants(engine, bit))
+		return verdict | UTRACE_RESUME;
+	return verdict | session_hold(engine, bit, info->si_signo);
+}
+
 /* The child joins here, where it cannot have run. */
 static void session_inherit(struct utrace_engine *engine, unsigned long clone_flags,
 			    struct task_struct *child)
@@ -289,6 +301,7 @@ const struct utrace_engine_ops session_ops = {
 	.report_quiesce = session_report_quiesce,
 	.report_syscall_entry = session_report_syscall_entry,
 	.report_syscall_exit = session_report_syscall_exit,
+	.report_signal = session_report_signal,
 	.report_clone = session_report_clone,
 	.report_exec = session_report_exec,
 	.report_exit = session_report_exit,

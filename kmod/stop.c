@@ -4,6 +4,7 @@
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 
+#include "compat/siglock.h"
 #include "compat/symbols.h"
 #include "gates.h"
 #include "stop.h"
@@ -16,28 +17,9 @@
  */
 #define UTRACE_HOLD_STATE (TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_TRACED)
 
-/* Ours stays as long as we run: only our own exec or exit replaces it. */
-static spinlock_t *own_siglock(void)
-{
-	return &rcu_dereference_protected(current->sighand, true)->siglock;
-}
-
 bool utrace_task_stopped(const struct utrace *utrace)
 {
 	return READ_ONCE(utrace->task->__state) & (__TASK_STOPPED | __TASK_TRACED);
-}
-
-/*
- * No thread but the one that does it begins or goes on with a hold once its group exits or execs
- * (H-10).  siglock held.
- */
-static bool hold_forbidden(void)
-{
-	const struct signal_struct *signal = current->signal;
-
-	lockdep_assert_held(own_siglock());
-	return __fatal_signal_pending(current) || (signal->flags & SIGNAL_GROUP_EXIT) ||
-	       (signal->group_exec_task && signal->group_exec_task != current);
 }
 
 /* A held thread counts in a group stop, its parent sees what it would have seen without us. */
@@ -80,7 +62,11 @@ static void announce_stops(struct list_head *list)
 static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify)
 {
 	spin_lock_irq(own_siglock());
-	if (hold_forbidden()) {
+	/*
+	 * No thread but the one that does it begins or goes on with a hold once its group exits or
+	 * execs (H-10).
+	 */
+	if (own_end_decided()) {
 		spin_unlock_irq(own_siglock());
 		return false;
 	}

@@ -42,6 +42,8 @@ static void utrace_free_rcu(struct rcu_head *head)
 {
 	struct utrace *utrace = container_of(head, struct utrace, rcu);
 
+	/* Not before: who sends signals looks from utrace to task under RCU alone. */
+	put_task_struct(utrace->task);
 	kmem_cache_free(utrace_cache, utrace);
 }
 
@@ -49,7 +51,6 @@ void utrace_put(struct utrace *utrace)
 {
 	if (!refcount_dec_and_test(&utrace->ref))
 		return;
-	put_task_struct(utrace->task);
 	call_rcu(&utrace->rcu, utrace_free_rcu);
 	if (atomic_dec_and_test(&utrace_count))
 		wake_up(&utrace_gone);
@@ -86,6 +87,7 @@ static struct utrace *utrace_new(struct task_struct *task)
 	INIT_LIST_HEAD(&utrace->attaching);
 	init_waitqueue_head(&utrace->barrier);
 	init_task_work(&utrace->work, utrace_work);
+	utrace->receiver.task = task;
 	atomic_inc(&utrace_count);
 	return utrace;
 }
@@ -165,6 +167,8 @@ void utrace_set_flags(struct utrace *utrace)
 	struct task_struct *task = utrace->task;
 	unsigned long *work = &task_thread_info(task)->syscall_work;
 
+	utrace_receive(&utrace->receiver,
+		       utrace->retired ? 0 : utrace->heard & UTRACE_EVENTS_SIGNAL);
 	if (!utrace->retired)
 		set_bit(UTRACE_WORK_BIT, work);
 	else if (task == current || !test_bit(SYSCALL_WORK_BIT_SYSCALL_AUDIT, work))

@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
+#include <linux/signal_types.h>
 #include <linux/spinlock.h>
 #include <linux/task_work.h>
 #include <linux/wait.h>
@@ -17,8 +18,12 @@
 
 struct utrace_link;
 
-/* "Has engines", in thread_info->syscall_work: the kernel masks it out; fork copies it. */
-#define UTRACE_WORK_BIT 30
+/* What was decided about a signal while the thread was held at it. */
+struct utrace_signal_answer {
+	bool given;
+	u32 verdict;
+	kernel_siginfo_t info;
+};
 
 /**
  * struct utrace - what is known of a traced thread
@@ -81,6 +86,22 @@ struct utrace {
 	bool at_entry;
 	bool abort;
 	long abort_result;
+
+	/*
+	 * From a signal's pass until its hold is over: where verdicts go that are given meanwhile.
+	 */
+	struct utrace_signal_answer *answer;
+	/*
+	 * The signal of that pass, or of the last one.  Only the thread writes it, before the pass.
+	 */
+	kernel_siginfo_t siginfo;
+	/*
+	 * A number in its own queue that was told already, and what was decided about it: 0 if
+	 * none.  The thread's own.
+	 */
+	int signal_told;
+	/* Among those that are asked before their signals are sent. */
+	struct utrace_receiver receiver;
 };
 
 /* @work: what a thread runs before user mode after utrace_kick(). */

@@ -26,6 +26,7 @@
 
 #include "../uapi/utrace.h"
 
+struct kernel_siginfo;
 struct pt_regs;
 struct utrace_engine;
 
@@ -35,6 +36,10 @@ struct utrace_engine;
  * @report_syscall_entry: before the call, before ptrace and seccomp see it;
  *	@regs may be changed, the returned action carries RUN or ABORT
  * @report_syscall_exit: after the call; the result in @regs may be changed
+ * @report_signal: a signal was taken off its queue and nothing is done about it yet; @event, one of
+ *	UTRACE_EVENTS_SIGNAL, is what would be.  @info may be changed, its si_signo too; the
+ *	returned action carries DELIVER or IGN.  Signals whose disposition the kernel made
+ *	unchangeable are not told
  * @report_clone: @child is made and has run nothing; it may be attached to
  * @report_exec: after success, before the new image's first instruction
  * @report_exit: @code is what the parent will see; memory and files are whole.
@@ -52,12 +57,15 @@ struct utrace_engine;
  *
  * Callbacks get the strongest action that engines before it asked for and
  * return their own: enum utrace_resume_action, at syscall entry with enum
- * utrace_syscall_action.  A callback not given counts as UTRACE_RESUME.
+ * utrace_syscall_action, at a signal with enum utrace_signal_action.  A callback not given counts
+ * as UTRACE_RESUME.
  */
 struct utrace_engine_ops {
 	u32 (*report_quiesce)(u32 action, struct utrace_engine *engine, u32 event);
 	u32 (*report_syscall_entry)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
 	u32 (*report_syscall_exit)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
+	u32 (*report_signal)(u32 action, struct utrace_engine *engine, u32 event,
+			     struct kernel_siginfo *info);
 	u32 (*report_clone)(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
 			    struct task_struct *child);
 	u32 (*report_exec)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
@@ -300,5 +308,31 @@ ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void 
  * Return: 0; -EINVAL the thread is not, or no longer, at that entry; -ESRCH detached.
  */
 int __must_check utrace_abort_syscall(struct utrace_engine *engine, u64 seq, long result);
+
+/**
+ * utrace_set_signal - decide about the signal at which this engine was called
+ * @seq: the number of that callback, or UTRACE_SEQ_LATEST
+ * @verdict: enum utrace_signal_action
+ * @info: with DELIVER, what is delivered instead
+ *
+ * For an engine that returned, or is about to return, STOP; resume the thread after it.  Over what
+ * the callbacks decided; of several engines the last to call it prevails.
+ *
+ * Return: 0; -EINVAL the thread is not, or no longer, at that signal, or @info has no valid
+ *	number; -ESRCH detached.
+ */
+int __must_check utrace_set_signal(struct utrace_engine *engine, u64 seq, u32 verdict,
+				   const struct kernel_siginfo *info);
+
+/**
+ * utrace_signal_info - the signal at which the thread is held
+ * @engine: holds the thread in its report_signal()
+ *
+ * Takes no lock.
+ *
+ * Return: what was taken off the queue; it does not change until this engine has resumed the
+ *	thread, and its memory is there as long as the caller's reference on @engine.
+ */
+const struct kernel_siginfo *utrace_signal_info(const struct utrace_engine *engine);
 
 #endif /* _LINUX_UTRACE_H */

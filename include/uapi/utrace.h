@@ -33,13 +33,27 @@ enum utrace_event {
 	UTRACE_EVENT_BIT_DEATH,		/* dead, before REAP */
 	UTRACE_EVENT_BIT_SYSCALL_ENTRY, /* before the call, ptrace and seccomp */
 	UTRACE_EVENT_BIT_SYSCALL_EXIT,	/* after the call */
+	/* A signal was taken off its queue, and next ... */
+	UTRACE_EVENT_BIT_SIGNAL, /* its handler runs */
+	/*
+	 * ... nothing is done about it.  To ask for this is to have ignored signals queued, which
+	 * without an engine are dropped when they are sent: they wake the thread, and some calls,
+	 * such as epoll_wait, then end with EINTR.
+	 */
+	UTRACE_EVENT_BIT_SIGNAL_IGN,
+	UTRACE_EVENT_BIT_SIGNAL_STOP, /* the process stops */
+	UTRACE_EVENT_BIT_SIGNAL_TERM, /* it ends */
+	UTRACE_EVENT_BIT_SIGNAL_CORE, /* it dumps core and ends */
 };
 
 #define UTRACE_EVENT(name)   (1u << UTRACE_EVENT_BIT_##name)
 #define UTRACE_EVENT_SYSCALL (UTRACE_EVENT(SYSCALL_ENTRY) | UTRACE_EVENT(SYSCALL_EXIT))
+#define UTRACE_EVENTS_SIGNAL \
+	(UTRACE_EVENT(SIGNAL) | UTRACE_EVENT(SIGNAL_IGN) | UTRACE_EVENT(SIGNAL_STOP) | \
+	 UTRACE_EVENT(SIGNAL_TERM) | UTRACE_EVENT(SIGNAL_CORE))
 #define UTRACE_EVENTS_ALL \
 	(UTRACE_EVENT(QUIESCE) | UTRACE_EVENT(REAP) | UTRACE_EVENT(CLONE) | UTRACE_EVENT(EXEC) | \
-	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL)
+	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL | UTRACE_EVENTS_SIGNAL)
 
 /* Events at which an engine may hold the thread. */
 #define UTRACE_EVENTS_STOPPABLE (UTRACE_EVENTS_ALL & ~(UTRACE_EVENT(DEATH) | UTRACE_EVENT(REAP)))
@@ -64,6 +78,19 @@ enum utrace_syscall_action {
 };
 
 #define UTRACE_SYSCALL_MASK 0xf0u
+
+/*
+ * What becomes of a signal, told where it was taken off its queue; the last engine called decides.
+ */
+enum utrace_signal_action {
+	UTRACE_SIGNAL_DELIVER = 0x00, /* what its disposition says */
+	UTRACE_SIGNAL_IGN = 0x10,     /* nothing: it is dropped */
+};
+
+#define UTRACE_SIGNAL_MASK 0xf0u
+
+/* A siginfo_t as far as it has anything in it: the rest of its 128 bytes is zero. */
+#define UTRACE_SIGINFO_SIZE 48
 
 /*
  * Numbers.  Every callback that may hold a thread, and every asynchronous
@@ -207,10 +234,14 @@ struct utrace_notice {
 	__u32 reason; /* enum utrace_gone_reason, for GONE */
 	/*
 	 * SYSCALL_EXIT: the result; CLONE: the child's tid; EXEC: its tid before; EXIT, GONE: the
-	 * exit code.
+	 * exit code; at a signal its number.
 	 */
 	__s64 result;
-	__u64 args[6];
+	union {
+		__u64 args[6];
+		/* At a signal, as it was taken off the queue. */
+		__u8 siginfo[UTRACE_SIGINFO_SIZE];
+	};
 	__u64 ip;
 	__u64 sp;
 };
@@ -220,7 +251,9 @@ struct utrace_notice {
 #define UTRACE_ANSWER_SET_CALL (1u << 0) /* at entry: run `nr` with `args` instead */
 #define UTRACE_ANSWER_SET_RESULT \
 	(1u << 1) /* at exit, or with ABORT: `result` is what the program sees */
-#define UTRACE_ANSWER_FLAGS_ALL 0x3u
+/* At a signal: deliver what `siginfo` says instead, with its si_signo. */
+#define UTRACE_ANSWER_SET_SIGNAL (1u << 2)
+#define UTRACE_ANSWER_FLAGS_ALL	 0x7u
 
 struct utrace_answer {
 	__u32 size;
@@ -228,11 +261,18 @@ struct utrace_answer {
 	__u64 engine;
 	__u64 seq; /* the number it answers */
 	__s32 tid;
-	__u32 action; /* UTRACE_RESUME, REPORT, INTERRUPT or DETACH | enum utrace_syscall_action */
+	/*
+	 * UTRACE_RESUME, REPORT, INTERRUPT or DETACH | enum utrace_syscall_action at an entry, enum
+	 * utrace_signal_action at a signal.
+	 */
+	__u32 action;
 	__s64 result;
 	__s32 nr;
 	__u32 reserved;
-	__u64 args[6];
+	union {
+		__u64 args[6];
+		__u8 siginfo[UTRACE_SIGINFO_SIZE];
+	};
 };
 
 /*
@@ -297,7 +337,7 @@ struct utrace_info {
 	__u32 event; /* at which it is held */
 	__s32 nr;    /* the system call it is held in, or -1 */
 	__u32 flags; /* UTRACE_INFO_* */
-	__u32 reserved;
+	__u32 signo; /* of the signal it is held at, or 0 */
 	char owner_comm[16];
 };
 

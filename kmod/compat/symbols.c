@@ -21,6 +21,7 @@ DEFINE_STATIC_CALL_NULL(utrace_k_cgroup_leave_frozen, cgroup_leave_frozen);
 DEFINE_STATIC_CALL_NULL(utrace_k_task_participate_group_stop,
 			utrace_type_task_participate_group_stop);
 DEFINE_STATIC_CALL_NULL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
+DEFINE_STATIC_CALL_NULL(utrace_k_send_signal_locked, send_signal_locked);
 DEFINE_STATIC_CALL_NULL(utrace_k_ptrace_notify, ptrace_notify);
 DEFINE_STATIC_CALL_NULL(utrace_k_ptrace_may_access, ptrace_may_access);
 DEFINE_STATIC_CALL_NULL(utrace_k_task_work_cancel_match, task_work_cancel_match);
@@ -79,6 +80,9 @@ static struct symbol symbols[] = {
 		 "so that a held thread takes part in a stop of its group"),
 	FUNCTION(do_notify_parent_cldstop, "void (struct task_struct *, bool, int)",
 		 "to tell the parent if it was the last to stop"),
+	FUNCTION(send_signal_locked,
+		 "int (int, struct kernel_siginfo *, struct task_struct *, enum pid_type)",
+		 "to put a signal back, or another in its place"),
 	FUNCTION(ptrace_notify, "int (int, " ULONG ")",
 		 "to give a debugger the system call stops that our hooks stand in for"),
 	FUNCTION(ptrace_may_access, "bool (struct task_struct *, unsigned int)",

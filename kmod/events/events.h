@@ -7,7 +7,9 @@
 #ifndef UTRACE_EVENTS_EVENTS_H
 #define UTRACE_EVENTS_EVENTS_H
 
+#include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/signal_types.h>
 
 struct pt_regs;
 
@@ -22,6 +24,17 @@ void utrace_report_syscall_exit(struct pt_regs *regs);
  * above it may sleep.
  */
 void utrace_report_audit(void);
+
+/*
+ * A signal of current's was taken off its queue, or (@queued) is its own, still there, and next to
+ * be taken; nothing is done about it yet.  With siglock held, which is dropped and taken again if
+ * anybody is told: then true, and @info says what is to be delivered, or has a si_signo of 0 if
+ * nothing is.
+ */
+bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queued);
+
+/* @sig, just put into current's own queue, is what was decided about another: not to be told. */
+void utrace_signal_told(int sig);
 
 /* In the parent: @child has not run.  Also takes from the child what it copied of our flags. */
 void utrace_report_clone(struct task_struct *child);

@@ -3,9 +3,12 @@
 #ifndef UTRACE_HOOKS_HOOK_H
 #define UTRACE_HOOKS_HOOK_H
 
+#include <linux/hash.h>
+#include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "table.h"
 
@@ -37,6 +40,31 @@ static inline void utrace_hook_leave(const enum utrace_hook_id *id)
  */
 extern atomic_t utrace_audits;
 
+/* Receivers by their group: may be asked of any, from any context. */
+#define UTRACE_RECEIVER_BITS 8
+extern struct hlist_head utrace_receivers[1 << UTRACE_RECEIVER_BITS];
+
+static __always_inline const struct hlist_head *
+utrace_receiver_bucket(const struct signal_struct *signal)
+{
+	return &utrace_receivers[hash_ptr(signal, UTRACE_RECEIVER_BITS)];
+}
+
+/*
+ * dequeue_signal() is given the thread by some kernels, though it has been current in all of them.
+ * Its parameters, and the same as arguments.
+ */
+#ifdef UTRACE_DEQUEUE_HAS_TASK
+#define UTRACE_DEQUEUE_PARAMETERS \
+	struct task_struct *task, sigset_t *mask, kernel_siginfo_t *info, enum pid_type *type
+
+#define UTRACE_DEQUEUE_ARGUMENTS(mask, info, type) current, mask, info, type
+#else
+#define UTRACE_DEQUEUE_PARAMETERS sigset_t *mask, kernel_siginfo_t *info, enum pid_type *type
+
+#define UTRACE_DEQUEUE_ARGUMENTS(mask, info, type) mask, info, type
+#endif
+
 /* The hooks, and the originals for those that may call them. */
 bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs);
 bool utrace_original_syscall_user_dispatch(struct pt_regs *regs);
@@ -58,6 +86,13 @@ int utrace_original_syscall_user_dispatch_get_config(struct task_struct *task, u
 						     void __user *data);
 void utrace_instead___audit_syscall_exit(int success, long return_code);
 void utrace_original___audit_syscall_exit(int success, long return_code);
+void utrace_before_get_signal(struct ksignal *ksig);
+int utrace_instead_dequeue_signal(UTRACE_DEQUEUE_PARAMETERS);
+int utrace_original_dequeue_signal(UTRACE_DEQUEUE_PARAMETERS);
+bool utrace_instead_prepare_signal(int sig, struct task_struct *task, bool force);
+bool utrace_original_prepare_signal(int sig, struct task_struct *task, bool force);
+void utrace_instead_complete_signal(int sig, struct task_struct *task, enum pid_type type);
+void utrace_original_complete_signal(int sig, struct task_struct *task, enum pid_type type);
 void utrace_before_wake_up_new_task(struct task_struct *child);
 void utrace_before_proc_exec_connector(struct task_struct *task);
 void utrace_before_do_group_exit(int code);

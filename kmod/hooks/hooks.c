@@ -28,6 +28,7 @@ enum when {
 	WHEN_MARKED,
 	WHEN_ARGUMENT,
 	WHEN_EITHER,
+	WHEN_RECEIVER,
 	WHEN_ALWAYS
 };
 
@@ -79,6 +80,15 @@ static __always_inline bool marked(const struct task_struct *task)
 	return READ_ONCE(task_thread_info(task)->syscall_work) & BIT(UTRACE_WORK_BIT);
 }
 
+/*
+ * Under its siglock: its group is there.  For every signal of the machine, so no more than this
+ * (H-17).
+ */
+static __always_inline bool may_receive(const struct task_struct *task)
+{
+	return READ_ONCE(utrace_receiver_bucket(task->signal)->first);
+}
+
 static __always_inline bool from_oops(unsigned long parent_ip)
 {
 	unsigned int i;
@@ -114,6 +124,10 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 		break;
 	case WHEN_EITHER:
 		wanted = marked(current) || marked(argument);
+		break;
+	case WHEN_RECEIVER:
+		wanted =
+			may_receive((const struct task_struct *)ftrace_regs_get_argument(fregs, 1));
 		break;
 	default:
 		wanted = true;

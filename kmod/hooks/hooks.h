@@ -6,7 +6,10 @@
 #ifndef UTRACE_HOOKS_HOOKS_H
 #define UTRACE_HOOKS_HOOKS_H
 
+#include <linux/list.h>
 #include <linux/types.h>
+
+struct task_struct;
 
 /*
  * The mark of a thread that has engines, a bit of its thread_info->syscall_work that the kernel
@@ -31,6 +34,26 @@ int utrace_hooks_get(void);
  * context.
  */
 void utrace_hooks_put(void);
+
+/*
+ * A thread whose engines want signals that would otherwise be dropped, or end its group, when they
+ * are sent: before it has seen them.
+ */
+struct utrace_receiver {
+	struct hlist_node node;
+	struct task_struct *task;
+	/* UTRACE_EVENTS_SIGNAL, 0: not in the table. */
+	u32 events;
+	/* Under siglock, while a sender is at work: the next of those that were lent to. */
+	struct utrace_receiver *lent;
+};
+
+/*
+ * Enter it in the table, change what it wants, or (0) take it out.  Changes to one receiver are the
+ * caller's to order, with interrupts off.  Its memory, and its task's, stay for an RCU grace
+ * period.
+ */
+void utrace_receive(struct utrace_receiver *receiver, u32 events);
 
 /* For people: names of the functions hooked just now, separated by spaces.  Returns how many. */
 unsigned int utrace_hooks_names(char *buf, size_t size);

@@ -8,7 +8,8 @@
  *	utrace_original_name().
  *
  * when: MARKED, if current carries our mark; ARGUMENT, if the task that is the first argument does;
- *	EITHER; or ALWAYS.  type: as the kernel's BTF tells it.
+ *	EITHER; RECEIVER, if a thread of the group of the second argument may want its signals; or
+ *	ALWAYS.  type: as the kernel's BTF tells it.
  *
  * ALWAYS for the two that our flags lead to: flags are sampled before the hook is
  * reached, and a detach in between must not send the thread into the original, which would kill
@@ -27,12 +28,23 @@
 		"int (long unsigned int, long unsigned int, long unsigned int, char *)") \
 	UTRACE_HOOKS_DISPATCH_CONFIG(INSTEAD) \
 	UTRACE_HOOKS_AUDIT(INSTEAD) \
+	BEFORE(get_signal, MARKED, "bool (struct ksignal *)") \
+	INSTEAD(dequeue_signal, MARKED, UTRACE_DEQUEUE_TYPE) \
+	INSTEAD(prepare_signal, RECEIVER, "bool (int, struct task_struct *, bool)") \
+	INSTEAD(complete_signal, RECEIVER, "void (int, struct task_struct *, enum pid_type)") \
 	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
 	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(do_group_exit, MARKED, "void (int)") \
 	BEFORE(do_exit, MARKED, "void (long int)") \
 	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(release_task, ARGUMENT, "void (struct task_struct *)")
+
+#ifdef UTRACE_DEQUEUE_HAS_TASK
+#define UTRACE_DEQUEUE_TYPE \
+	"int (struct task_struct *, sigset_t *, kernel_siginfo_t *, enum pid_type *)"
+#else
+#define UTRACE_DEQUEUE_TYPE "int (sigset_t *, kernel_siginfo_t *, enum pid_type *)"
+#endif
 
 /* Where a thread may sleep between its flag and our hook at the end of a call. */
 #ifdef CONFIG_AUDITSYSCALL

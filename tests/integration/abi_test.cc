@@ -276,11 +276,11 @@ TEST(Abi, PollsAsReadyOnlyForItsOwner) {
 TEST(Abi, RefusesEventsThatCannotBeTold) {
   Tracee tracee({"actor"});
   Device device = Device::Open();
-  EXPECT_EQ(device.Attach(tracee.pid(), 1u << 8), -EINVAL);
+  EXPECT_EQ(device.Attach(tracee.pid(), UTRACE_EVENTS_ALL + 1), -EINVAL);
   EXPECT_EQ(device.Attach(tracee.pid(), UTRACE_EVENT(REAP)), -EINVAL);
   const int64_t engine = device.Attach(tracee.pid(), 0);
   ASSERT_GT(engine, 0);
-  EXPECT_EQ(device.SetEvents(engine, 0, 1u << 8), -EINVAL);
+  EXPECT_EQ(device.SetEvents(engine, 0, UTRACE_EVENTS_ALL + 1), -EINVAL);
   EXPECT_EQ(device.SetEvents(engine, 0, UTRACE_EVENT(REAP)), -EINVAL);
   EXPECT_EQ(device.Control(engine, tracee.pid(), 3), -EINVAL);
   EXPECT_EQ(device.Control(engine, tracee.pid(), 7), -EINVAL);

@@ -23,6 +23,16 @@ std::string EventName(uint32_t event) {
       return "syscall-entry";
     case UTRACE_EVENT(SYSCALL_EXIT):
       return "syscall-exit";
+    case UTRACE_EVENT(SIGNAL):
+      return "signal";
+    case UTRACE_EVENT(SIGNAL_IGN):
+      return "signal-ignored";
+    case UTRACE_EVENT(SIGNAL_STOP):
+      return "signal-stop";
+    case UTRACE_EVENT(SIGNAL_TERM):
+      return "signal-term";
+    case UTRACE_EVENT(SIGNAL_CORE):
+      return "signal-core";
     default:
       return "?";
   }

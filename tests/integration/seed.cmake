@@ -19,6 +19,14 @@ seed_test(seed_pass_test seed_main.cc)
 seed_test(seed_death_test seed_main.cc)
 seed_test(seed_audit_test seed_main.cc)
 
+# On signals no interleaving needs a gate: these are the tests of the release module, for its mutations.
+foreach(name signal_test signal_effect_test)
+  add_executable(seed_${name} ${name}.cc)
+  set_target_properties(seed_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${integration_tests}")
+  target_link_libraries(seed_${name} PRIVATE integration_harness GTest::gtest_main utrace_warnings)
+  vm_test_binary(seed_${name} GATES)
+endforeach()
+
 # One that fits no more would else be noticed by `check --full` only.
 add_test(NAME mutations.fit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mutations/run --apply)
 set_tests_properties(mutations.fit PROPERTIES LABELS unit)

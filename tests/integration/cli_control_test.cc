@@ -55,6 +55,46 @@ TEST_F(CliControlTest, SmokeStopAtACallAndResumeByAnother) {
   EXPECT_TRUE(target.Runs());
 }
 
+TEST_F(CliControlTest, SmokeStopAtASignalAndResumeDelivers) {
+  Tracee target({"handler"});
+  const std::string pid = std::to_string(target.pid());
+  for (const int signo : {SIGUSR1, SIGUSR2}) {
+    ASSERT_EQ(target.Ask("handle " + std::to_string(signo)), "0");
+  }
+  for (const std::string at : {"signal:USR2", "signal:any"}) {
+    const CliResult stop = RunCli({"stop", "-p", pid, "--at", at, "--background"});
+    ASSERT_EQ(stop.status, 0) << stop.err;
+    // Not this one: where one is named, others go on.
+    if (at == "signal:USR2") {
+      target.Kill(SIGUSR1);
+      ASSERT_THAT(target.Ask("seen"), testing::StartsWith("1 10"));
+    }
+    target.Kill(SIGUSR2);
+    ASSERT_TRUE(Eventually([&] { return StateOf(target.pid()) == 't'; }));
+    EXPECT_TRUE(Eventually([&] {
+      return RunCli({"ps", "-p", pid}).out.find("held at SIGUSR2, before its handler runs") !=
+             std::string::npos;
+    })) << RunCli({"ps", "-p", pid}).out;
+    EXPECT_THAT(RunCli({"ps", "-p", pid, "-j"}).out, HasSubstr("\"signal\":\"SIGUSR2\""));
+    const CliResult resume = RunCli({"resume", pid});
+    EXPECT_EQ(resume.status, 0) << resume.err;
+    EXPECT_THAT(target.Ask("seen"), testing::StartsWith(at == "signal:any" ? "3 12" : "2 12"));
+  }
+}
+
+TEST_F(CliControlTest, ACrashIsHeldUntilItIsLetGo) {
+  Tracee target({"handler"});
+  const std::string pid = std::to_string(target.pid());
+  Cli stop({"stop", "-p", pid, "--at", "signal:SEGV"});
+  ASSERT_TRUE(stop.Says("armed: engine"));
+  target.Tell("fault 0x1000");
+  EXPECT_TRUE(stop.Says("at SIGSEGV, before it dumps core")) << stop.Out();
+  EXPECT_EQ(StateOf(target.pid()), 't');
+  stop.Kill(SIGTERM);
+  EXPECT_EQ(stop.Wait(), 0);
+  EXPECT_EQ(WTERMSIG(target.Wait()), SIGSEGV);
+}
+
 TEST_F(CliControlTest, SmokeAStopInTheForegroundEndsWithIt) {
   for (const int signal : {SIGTERM, SIGINT, SIGKILL}) {
     Opener target;

@@ -34,7 +34,8 @@ std::string HeldLine(const utrace_notice& notice) {
       return absl::StrCat(who, " at its exec of ", program, ", before the first instruction");
     }
   }
-  return absl::StrCat(who, " ", PlaceText(notice.event, notice.nr, abi));
+  const int signo = notice.event & UTRACE_EVENTS_SIGNAL ? static_cast<int>(notice.result) : 0;
+  return absl::StrCat(who, " ", PlaceText(notice.event, notice.nr, abi, signo));
 }
 
 std::string OwnerText(const utrace_info& info) {

@@ -105,6 +105,14 @@ std::string SignalName(int signo) {
   return name.empty() ? absl::StrCat(signo) : std::string(name);
 }
 
+int SignalNumber(absl::string_view name) {
+  absl::ConsumePrefix(&name, "SIG");
+  for (int signo = 1; signo <= kLastSignal; ++signo) {
+    if (absl::StripPrefix(SignalName(signo), "SIG") == name) return signo;
+  }
+  return 0;
+}
+
 std::string SignalCodeText(int signo, int code) {
   // The table holds the values as the compiler widened them.
   const uint64_t value = static_cast<uint64_t>(static_cast<int64_t>(code));

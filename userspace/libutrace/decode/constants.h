@@ -26,6 +26,8 @@ absl::string_view ErrnoMessage(int error);
 
 // "SIGCHLD", "SIGRT_3", or the number.
 std::string SignalName(int signo);
+// By that name, with or without its SIG; 0 if there is none.
+int SignalNumber(absl::string_view name);
 
 // Name of siginfo's code, whose meaning depends on the signal.
 std::string SignalCodeText(int signo, int code);

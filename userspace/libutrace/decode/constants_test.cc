@@ -31,6 +31,11 @@ TEST(ConstantsTest, SignalsHaveTheKernelsNames) {
   EXPECT_EQ(SignalName(SIGABRT), "SIGABRT");
   EXPECT_EQ(SignalName(32), "SIGRTMIN");
   EXPECT_EQ(SignalName(34), "SIGRT_2");
+  EXPECT_EQ(SignalNumber("SIGSEGV"), SIGSEGV);
+  EXPECT_EQ(SignalNumber("SEGV"), SIGSEGV);
+  EXPECT_EQ(SignalNumber("RT_2"), 34);
+  EXPECT_EQ(SignalNumber("NOSUCH"), 0);
+  EXPECT_EQ(SignalNumber(""), 0);
   EXPECT_EQ(SignalSetText(1u << (SIGINT - 1) | uint64_t{1} << 32), "[INT RT_1]");
   EXPECT_EQ(SignalSetText(~(uint64_t{3} << 31)), "~[RTMIN RT_1]");
 }

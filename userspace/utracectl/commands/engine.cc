@@ -133,7 +133,8 @@ void PrintEngine(const EngineView& engine) {
     const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
     std::string state = DoingText(info.tid);
     if (IsAsleep(info)) {
-      state = absl::StrCat("held ", PlaceText(at_event ? info.event : 0, info.nr, Abi::kX8664));
+      state = absl::StrCat("held ", PlaceText(at_event ? info.event : 0, info.nr, Abi::kX8664,
+                                              static_cast<int>(info.signo)));
     } else if (IsHeld(info)) {
       state += ", to be held";
     }

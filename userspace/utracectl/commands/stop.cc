@@ -2,15 +2,20 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
+#include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/decode/syscall_table.h"
 #include "userspace/libutrace/interrupt_effect.h"
 #include "userspace/utracectl/commands/commands.h"
@@ -46,14 +51,59 @@ bool ComesBy(pid_t tid) {
   return info.ok() && info->state == 'R';
 }
 
-std::vector<int> CallNumber(absl::string_view name, absl::Status* status) {
-  const std::optional<int> nr = SyscallNumber(Abi::kX8664, name);
-  if (!nr.has_value()) {
-    *status = absl::NotFoundError(
-        absl::StrCat("--at syscall:", name, ": there is no system call of that name"));
-    return {};
+// What --at names: a call, or a signal.
+struct Place {
+  std::optional<int> call;
+  int signo = 0;  // 0 without a call: any signal
+  std::string text;
+};
+
+absl::StatusOr<Place> ParsePlace(absl::string_view at) {
+  Place place;
+  absl::string_view name = at;
+  if (absl::ConsumePrefix(&name, "syscall:")) {
+    place.call = SyscallNumber(Abi::kX8664, name);
+    if (!place.call.has_value()) {
+      return absl::NotFoundError(
+          absl::StrCat("--at ", at, ": there is no system call of that name"));
+    }
+    place.text = absl::StrCat("the entry of its next ", name);
+    return place;
   }
-  return {*nr};
+  if (!absl::ConsumePrefix(&name, "signal:")) {
+    return absl::InvalidArgumentError(
+        "it takes syscall:NAME or signal:NAME, as in syscall:openat or signal:SEGV");
+  }
+  if (name == "any") {
+    place.text = "its next signal that it does not ignore";
+    return place;
+  }
+  place.signo = SignalNumber(name);
+  if (place.signo == 0) {
+    return absl::NotFoundError(
+        absl::StrCat("--at ", at, ": there is no signal of that name; 'kill -l' lists them"));
+  }
+  if (place.signo == SIGKILL) {
+    return absl::InvalidArgumentError(
+        "--at signal:KILL: a thread cannot be held at SIGKILL, which always wins");
+  }
+  place.text = absl::StrCat("its next ", SignalName(place.signo));
+  return place;
+}
+
+// To be told of ignored signals may break blocking calls: only who names one that is ignored by
+// default wants it.
+uint32_t EventsFor(const Place& place) {
+  if (place.call.has_value()) return UTRACE_EVENT(SYSCALL_ENTRY);
+  switch (place.signo) {
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+      return UTRACE_EVENTS_SIGNAL;
+    default:
+      return UTRACE_EVENTS_SIGNAL & ~UTRACE_EVENT(SIGNAL_IGN);
+  }
 }
 
 // What --interrupt will do, said before it is done.
@@ -104,11 +154,16 @@ class Stop {
     HoldRules rules;
     rules.stop_all = options_.at.empty();
     rules.once = !options_.at.empty();
+    if (!options_.at.empty()) {
+      ASSIGN_OR_RETURN(place_, ParsePlace(options_.at));
+      const int signo = place_.signo;
+      if (signo != 0) rules.keep = [signo](const auto& notice) { return notice.result == signo; };
+    }
     ASSIGN_OR_RETURN(const std::vector<pid_t> threads, target_->Threads());
     rules.tell_each = threads.size() <= kToldEach;
     ASSIGN_OR_RETURN(holding_, Holding::Create(std::move(session), std::move(rules), Print));
     TellPtracer();
-    ASSIGN_OR_RETURN(const Holding::End end, options_.at.empty() ? StopNow() : ArmCall());
+    ASSIGN_OR_RETURN(const Holding::End end, options_.at.empty() ? StopNow() : Arm());
     return Conclude(end);
   }
 
@@ -160,21 +215,15 @@ class Stop {
     return holding_->Run(settled, absl::Now() + limit, kSettleTick);
   }
 
-  absl::StatusOr<Holding::End> ArmCall() {
-    absl::string_view call = options_.at;
-    absl::ConsumePrefix(&call, "syscall:");
-    absl::Status unknown;
-    const std::vector<int> numbers = CallNumber(call, &unknown);
-    RETURN_IF_ERROR(unknown);
+  absl::StatusOr<Holding::End> Arm() {
     // The set comes first: at no moment is every call told.
     ASSIGN_OR_RETURN(Engine engine, target_->Attach(holding_->GetSession(), 0));
-    RETURN_IF_ERROR(engine.SetSyscalls(numbers));
-    RETURN_IF_ERROR(engine.SetEvents(UTRACE_EVENT(SYSCALL_ENTRY)));
+    if (place_.call.has_value()) RETURN_IF_ERROR(engine.SetSyscalls({*place_.call}));
+    RETURN_IF_ERROR(engine.SetEvents(EventsFor(place_)));
     RETURN_IF_ERROR(holding_->Add(engine));
     Print(absl::StrCat("armed: engine ", engine.Id(), " on ", engine.Threads(),
                        engine.Threads() == 1 ? " thread of " : " threads of ",
-                       target_->ProcessText(), ", each is held once, at the entry of its next ",
-                       call));
+                       target_->ProcessText(), ", each is held once, at ", place_.text));
     if (options_.wait > 0) {
       ASSIGN_OR_RETURN(const Holding::End end,
                        holding_->Run([this] { return holding_->AnyHeld(); },
@@ -220,6 +269,7 @@ class Stop {
 
   const StopOptions& options_;
   const Ready& ready_;
+  Place place_;
   std::unique_ptr<ThreadTarget> target_;
   std::unique_ptr<Holding> holding_;
 };
@@ -240,17 +290,12 @@ Run DefineStop(CLI::App& app) {
       ->check(ThreadIdError)
       ->type_name("PID[/TID]");
   app.add_option("--at", options->at,
-                 "hold each thread at the entry of its next call of this name, not at once")
-      ->type_name("syscall:NAME")
-      ->check([](const std::string& text) {
-        absl::string_view call = text;
-        if (!absl::ConsumePrefix(&call, "syscall:")) {
-          return std::string("it takes syscall:NAME, as in syscall:openat");
-        }
-        absl::Status unknown;
-        CallNumber(call, &unknown);
-        return std::string(unknown.message());
-      });
+                 "hold each thread not at once but at the entry of its next call of this name, or "
+                 "at its next signal (signal:any: whichever it does not ignore) before anything "
+                 "is done about it; resume delivers it")
+      ->type_name("syscall:NAME|signal:NAME")
+      ->check(
+          [](const std::string& text) { return std::string(ParsePlace(text).status().message()); });
   app.add_flag("--interrupt", options->interrupt,
                "break blocking calls, after saying what each thread will see of it");
   app.add_option("--wait", options->wait,

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_split.h"
 #include "userspace/libutrace/control_names.h"
+#include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/decode/syscall_table.h"
 
 namespace utrace {
@@ -86,6 +87,7 @@ class Line {
     const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
     if (at_event) String("event", EventName(info.event));
     if (at_event && info.nr >= 0) String("call", SyscallName(Abi::kX8664, info.nr));
+    if (at_event && info.signo != 0) String("signal", SignalName(static_cast<int>(info.signo)));
     Number("seq", info.seq);
     if (info.since_ns != 0 && info.since_ns <= now_ns) Number("for_ns", now_ns - info.since_ns);
     json_.EndObject();

@@ -10,8 +10,8 @@
 namespace utrace {
 
 // Where a thread is held: "at the entry of openat". `event` is 0 for an asynchronous stop, `nr` -1
-// outside of calls.
-std::string PlaceText(uint32_t event, int32_t nr, Abi abi);
+// outside of calls, `signo` 0 where it is not known.
+std::string PlaceText(uint32_t event, int32_t nr, Abi abi, int signo = 0);
 
 }  // namespace utrace
 

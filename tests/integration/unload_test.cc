@@ -40,6 +40,8 @@ TEST(Unload, SmokeAfterTheBrakeWithThreadsHeldEverywhere) {
       {UTRACE_EVENT(CLONE), "vfork"},
       {UTRACE_EVENT(EXEC), "exec"},
       {UTRACE_EVENT(EXIT), "exit 0"},
+      // SIGWINCH to its process group, which all ignore.
+      {UTRACE_EVENT(SIGNAL_IGN), "call " + std::to_string(SYS_kill) + " 0 28"},
   };
   for (const auto& each : cases) {
     actors.push_back(std::make_unique<Tracee>(std::vector<std::string>{"actor"}));
@@ -49,6 +51,12 @@ TEST(Unload, SmokeAfterTheBrakeWithThreadsHeldEverywhere) {
     actors.back()->Tell(each.line);
     ASSERT_EQ(device.Next().type, UTRACE_NOTICE_HELD) << each.line;
   }
+  // A fault, which stays queued.
+  Tracee faulty({"handler"});
+  ASSERT_EQ(faulty.Ask("handle 11"), "0");
+  ASSERT_GT(device.Attach(faulty.pid(), UTRACE_EVENT(SIGNAL)), 0);
+  faulty.Tell("fault 0x1000");
+  ASSERT_EQ(device.Next().type, UTRACE_NOTICE_HELD);
   const int64_t engine = device.Attach(spinner.pid(), 0, UTRACE_TARGET_GROUP);
   device.Control(engine, 0, UTRACE_STOP);
   ASSERT_TRUE(Eventually([&] { return StateOf(spinner.pid()) == 't'; }));
@@ -66,6 +74,8 @@ TEST(Unload, SmokeAfterTheBrakeWithThreadsHeldEverywhere) {
   EXPECT_NE(actors[3]->Hear(), "");
   EXPECT_EQ(actors[4]->Hear(), "ready");
   EXPECT_EQ(actors[5]->Wait(), 0);
+  EXPECT_EQ(actors[6]->Hear(), "0");
+  EXPECT_EQ(faulty.Hear(), "0");
   ASSERT_EQ(LoadModule(), 0);
   EXPECT_GE(Device::Open().fd(), 0);
 }

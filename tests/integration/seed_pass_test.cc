@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <thread>
 
 #include "tests/integration/seed.h"
@@ -66,6 +67,53 @@ TEST_F(SeedPass, Seed12WhoLeavesLeavesTheOthersTheirTurn) {
   a_.Answer(UTRACE_EVENT_BIT_SYSCALL_EXIT, UTRACE_DETACH);
   MakeCall();
   EXPECT_EQ(SeedCalls(), (Calls{"3 entry", "2 entry", "1 entry", "1 exit", "3 exit"}));
+}
+
+// A signal goes from engine to engine as each leaves it, and what it is told as does not change.
+TEST_F(SeedPass, ASignalIsToldAsTheEngineBeforeLeftIt) {
+  constexpr uint32_t kEnd = UTRACE_EVENT(SIGNAL_TERM);
+  constexpr uint32_t kDrop =
+      static_cast<uint32_t>(UTRACE_RESUME) | static_cast<uint32_t>(UTRACE_SIGNAL_IGN);
+  Attach(a_, kEnd);
+  Attach(b_, kEnd);
+  a_.ChangeResult(SIGUSR2);
+  b_.Answer(UTRACE_EVENT_BIT_SIGNAL_TERM, kDrop);
+  ASSERT_EQ(kill(puppet_.pid(), SIGUSR1), 0);
+  ASSERT_TRUE(Eventually([] { return SeedLog().size() == 2; }));
+  const std::vector<SeedLine> log = SeedLog();
+  EXPECT_EQ(SeedCalls(), (Calls{"1 signal", "2 signal"}));
+  EXPECT_EQ(log[0].nr, SIGUSR1);
+  EXPECT_EQ(log[1].nr, SIGUSR2);
+  EXPECT_EQ(log[1].value, UTRACE_EVENT_BIT_SIGNAL_TERM);
+  MakeCall();
+  // Left as it is by the second, it is what the first made of it.
+  b_.Answer(UTRACE_EVENT_BIT_SIGNAL_TERM, UTRACE_RESUME);
+  ASSERT_EQ(kill(puppet_.pid(), SIGUSR1), 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(puppet_.pid(), &status, 0), puppet_.pid());
+  puppet_.Forget();
+  EXPECT_EQ(status, SIGUSR2);
+}
+
+// Let go before the callback that holds it is over, it does not stay: the signal is delivered.
+TEST_F(SeedPass, ASignalsHoldIsReleasedHoweverEarly) {
+  for (const char* point : {"cb-out", "applied", "pre-sleep"}) {
+    Seed engine;
+    Puppet puppet;
+    Gates gates(puppet.pid());
+    ASSERT_EQ(engine.Attach(puppet.pid()), 0);
+    ASSERT_EQ(engine.SetEvents(UTRACE_EVENT(SIGNAL_TERM)), 0);
+    engine.Answer(UTRACE_EVENT_BIT_SIGNAL_TERM, UTRACE_STOP);
+    gates.Arm(point);
+    ASSERT_EQ(kill(puppet.pid(), SIGTERM), 0);
+    ASSERT_TRUE(gates.Parked(point)) << point;
+    EXPECT_EQ(engine.Resume(engine.report()), 0) << point;
+    gates.Open(point);
+    int status = 0;
+    ASSERT_EQ(waitpid(puppet.pid(), &status, 0), puppet.pid());
+    puppet.Forget();
+    EXPECT_EQ(status, SIGTERM) << point;
+  }
 }
 
 // A thread at the note: its work is taken, nothing is decided.

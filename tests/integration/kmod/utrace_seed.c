@@ -8,7 +8,8 @@
  * - "attach ID TID", "put ID" (the test's own reference);
  * - "events ID MASK", "control ID ACTION", "stop ID", "resume ID SEQ", "barrier ID";
  * - "answer ID BIT ACTION": what that callback returns from now on (UTRACE_RESUME);
- * - "call ID NR", "result ID VALUE": what it changes at the entry and at the end of a call;
+ * - "call ID NR", "result ID VALUE": what it changes at the entry and at the end of a call; at a
+ *   signal the result is its new number;
  * - "adopt ID BIT OTHER MASK": that callback attaches OTHER to its thread with these events;
  * - "work TID": logs the thread's syscall_work;
  * - "race TID ROUNDS": attach, complete the data, ask for calls, await one, detach, again and
@@ -23,6 +24,7 @@
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/seq_file.h>
+#include <linux/signal_types.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/utrace.h>
@@ -30,7 +32,7 @@
 
 #define SEEDS	   16
 #define RACER	   (SEEDS - 1)
-#define EVENTS	   (UTRACE_EVENT_BIT_SYSCALL_EXIT + 1)
+#define EVENTS	   (UTRACE_EVENT_BIT_SIGNAL_CORE + 1)
 #define LOG_LENGTH 1024
 #define UNCHANGED  LONG_MIN
 
@@ -128,6 +130,17 @@ static u32 on_syscall_exit(u32 action, struct utrace_engine *engine, struct pt_r
 	return answer(engine, UTRACE_EVENT_BIT_SYSCALL_EXIT);
 }
 
+static u32 on_signal(u32 action, struct utrace_engine *engine, u32 event,
+		     struct kernel_siginfo *info)
+{
+	struct seed *seed = engine->data;
+
+	note(id_of(seed), "signal", info->si_signo, __ffs(event));
+	if (seed->result != UNCHANGED)
+		info->si_signo = seed->result;
+	return (action & UTRACE_SIGNAL_MASK) | answer(engine, __ffs(event));
+}
+
 static u32 on_clone(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
 		    struct task_struct *child)
 {
@@ -172,6 +185,7 @@ static const struct utrace_engine_ops ops = {
 	.report_quiesce = on_quiesce,
 	.report_syscall_entry = on_syscall_entry,
 	.report_syscall_exit = on_syscall_exit,
+	.report_signal = on_signal,
 	.report_clone = on_clone,
 	.report_exec = on_exec,
 	.report_exit = on_exit,

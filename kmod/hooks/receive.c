@@ -84,9 +84,13 @@ bool utrace_instead_prepare_signal(int sig, struct task_struct *task, bool force
 
 static bool ends_group_at_once(struct task_struct *task, int sig)
 {
+	/* siglock is held. */
+	const struct sighand_struct *sighand = rcu_dereference_protected(task->sighand, true);
+	const struct sigaction *action = &sighand->action[sig - 1].sa;
+
 	/* An immutable one is not told, so it may as well be done at once. */
-	return sig_fatal(task, sig) && !sig_kernel_coredump(sig) &&
-	       !(task->sighand->action[sig - 1].sa.sa_flags & SA_IMMUTABLE);
+	return action->sa_handler == SIG_DFL && !(action->sa_flags & SA_IMMUTABLE) &&
+	       !sig_kernel_ignore(sig) && !sig_kernel_stop(sig) && !sig_kernel_coredump(sig);
 }
 
 /*

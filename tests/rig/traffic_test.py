@@ -122,11 +122,13 @@ class TrafficTest(unittest.TestCase):
         self.assertEqual(run.stdout, b"3\n1\ncome true\n0\n")
 
     def test_time_follows_instructions_when_wished(self):
-        # The same number of instructions takes the same guest time, whatever the host is doing.
-        script = "import time; a = time.monotonic(); sum(range(200000)); print(time.monotonic() - a)"
+        # The same number of instructions takes the same guest time, whatever the host is doing. The guest does other
+        # things too, some when the host lets it: they lengthen a round, and not every one.
+        script = ("import time; clock = time.monotonic; "
+                  "print(min(sum(range(200000)) * 0 + clock() - a for a in (clock() for _ in range(9))))")
         run = vm_run("--icount", "--", "sh", "-c", f"python3 -c '{script}'; python3 -c '{script}'")
         first, second = (float(line) for line in run.stdout.decode().split())
-        self.assertLess(abs(first - second) / first, 0.2)
+        self.assertLess(abs(first - second) / first, 0.001)
 
 
 if __name__ == "__main__":

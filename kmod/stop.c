@@ -148,9 +148,9 @@ void utrace_hold(struct utrace *utrace, u32 event)
 		return;
 
 	utrace_gate(UTRACE_GATE_PRE_SLEEP, current);
-	trace_utrace_stop(current, event);
+	UTRACE_TRACE(stop, current, event);
 	while (sleep_once(utrace, &had_signal, &had_notify))
 		;
 	finish_hold(had_signal, had_notify);
-	trace_utrace_resume(current, event);
+	UTRACE_TRACE(resume, current, event);
 }

@@ -125,7 +125,7 @@ static void reap(struct utrace *utrace)
 {
 	struct utrace_link *link;
 
-	trace_utrace_reap(utrace->task);
+	UTRACE_TRACE(reap, utrace->task);
 	spin_lock_irq(&utrace->lock);
 	list_splice_tail_init(&utrace->attaching, &utrace->attached);
 	while ((link = list_first_entry_or_null(&utrace->attached, struct utrace_link, entry))) {
@@ -166,7 +166,7 @@ void utrace_report_death(void)
 	utrace->dying = true;
 	spin_unlock_irq(&utrace->lock);
 
-	trace_utrace_death(current, current->exit_code);
+	UTRACE_TRACE(death, current, current->exit_code);
 	utrace_run_pass(&pass);
 	utrace_gate(UTRACE_GATE_DEATH_OUT, current);
 

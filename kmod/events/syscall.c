@@ -49,7 +49,7 @@ bool utrace_report_syscall_entry(struct pt_regs *regs)
 		utrace_retire_if_idle(utrace);
 	}
 	if (READ_ONCE(utrace->events) & pass.event)
-		trace_utrace_syscall_entry(current, regs);
+		UTRACE_TRACE(syscall_entry, current, regs);
 	utrace_put(utrace);
 	return skip;
 }
@@ -75,7 +75,7 @@ void utrace_report_syscall_exit(struct pt_regs *regs)
 	}
 	/* Last, so that it records the result the program will see (H-20). */
 	if (READ_ONCE(utrace->events) & pass.event)
-		trace_utrace_syscall_exit(current, regs, syscall_get_return_value(current, regs));
+		UTRACE_TRACE(syscall_exit, current, regs, syscall_get_return_value(current, regs));
 	utrace_put(utrace);
 }
 

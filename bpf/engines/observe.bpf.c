@@ -228,6 +228,8 @@ int scan_pending(struct bpf_iter__task *ctx)
 	home = home_of(task);
 	if (!home || home->state != OBSERVE_LIVE)
 		return 0;
+	if (!(task->flags & PF_EXITING))
+		seen_threads++;
 	thread = thread_in(home);
 	if (calls_from_module)
 		look_for_deaf(task, home, thread->flags);

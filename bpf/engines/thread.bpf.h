@@ -22,6 +22,8 @@ struct {
 
 /* Traced threads that have not exited. */
 __u64 live_threads;
+/* Those that the last scan came by; user space clears it before. */
+__u64 seen_threads;
 
 /*
  * Calls come from the module's per-thread hook, for threads on which our session has an engine;

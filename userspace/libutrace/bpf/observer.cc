@@ -70,6 +70,11 @@ absl::Duration LongNap(size_t ring_bytes) {
                     kShortNap / 4, kLongNap);
 }
 
+// An exit may be missing: where tracepoints are preemptible (7.x), a program is skipped while
+// another thread was taken away in the middle of it on the same CPU. So many scans say that all are
+// gone.
+constexpr int kSureScans = 3;
+
 void SetRules(absl::Span<const utrace_copy_rules> from, utrace_copy_rules* to) {
   std::copy_n(from.begin(), std::min<size_t>(from.size(), UTRACE_SYSCALLS), to);
 }
@@ -227,7 +232,7 @@ void Observer::Detach() {
 // Before the ring is looked at: the last thread's last record is there before it is counted out.
 bool Observer::NothingMoreComes() {
   if (detached_) return true;
-  if (!has_targets_ || LiveThreads() != 0) {
+  if (!has_targets_ || (LiveThreads() != 0 && scans_in_vain_ < kSureScans)) {
     no_threads_since_ = absl::InfiniteFuture();
     return false;
   }
@@ -281,8 +286,11 @@ absl::Status Observer::ScanPending(Sink sink, size_t& got) {
   if (now < next_scan_ && !newly_attached_) return absl::OkStatus();
   next_scan_ = now + kScanPeriod;
   frames_.clear();
+  skeleton_->bss->seen_threads = 0;
   RETURN_IF_ERROR(pending_.Scan(skeleton_->links.scan_pending, newly_attached_, frames_));
   newly_attached_ = false;
+  const bool in_vain = skeleton_->bss->seen_threads == 0 && LiveThreads() != 0;
+  scans_in_vain_ = in_vain ? scans_in_vain_ + 1 : 0;
   if (session_ && __atomic_load_n(&skeleton_->bss->unheard_threads, __ATOMIC_RELAXED) != 0) {
     RETURN_IF_ERROR(LeaveModule(absl::UnavailableError(
         "the engine of this trace was detached from a thread, or could not join a new one")));
@@ -292,7 +300,9 @@ absl::Status Observer::ScanPending(Sink sink, size_t& got) {
   return sink(Bytes(reinterpret_cast<const std::byte*>(frames_.data()), frames_.size()));
 }
 
-absl::StatusOr<uint64_t> Observer::Dropped() const { return lanes_->Dropped(); }
+absl::StatusOr<uint64_t> Observer::Dropped() const {
+  return lanes_->Dropped() + (scans_in_vain_ < kSureScans ? 0 : LiveThreads());
+}
 
 uint64_t Observer::LiveThreads() const {
   return __atomic_load_n(&skeleton_->bss->live_threads, __ATOMIC_ACQUIRE);

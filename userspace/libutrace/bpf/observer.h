@@ -94,6 +94,7 @@ class Observer : public RecordSource {
   absl::Time next_scan_ = absl::InfinitePast();
   absl::Time next_look_ = absl::InfinitePast();
   absl::Time no_threads_since_ = absl::InfiniteFuture();
+  int scans_in_vain_ = 0;  // in a row, that found nobody alive though somebody should be
   const absl::Duration long_nap_;
   absl::Duration nap_;
   bool has_targets_ = false;

@@ -37,7 +37,7 @@ static __always_inline int on_exit_of_call(const struct pt_regs *regs, long ret)
 
 	if (!slot)
 		return 0;
-	if (slot->regs == (__u64)regs) {
+	if (use_slots && slot->regs == (__u64)regs) {
 		thread = &slot->thread;
 		address = slot->task;
 	} else {
@@ -45,7 +45,8 @@ static __always_inline int on_exit_of_call(const struct pt_regs *regs, long ret)
 		home = home_of(task);
 		if (!home)
 			return 0;
-		take_slot(home, slot, regs, task);
+		if (use_slots)
+			take_slot(home, slot, regs, task);
 		thread = thread_in(home);
 		address = (__u64)task;
 	}

@@ -4,12 +4,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/capability.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -75,6 +77,12 @@ absl::Duration LongNap(size_t ring_bytes) {
 // gone.
 constexpr int kSureScans = 3;
 
+bool TracepointsArePreemptible() {
+  utsname name{};
+  ::uname(&name);
+  return std::atoi(name.release) >= 7;
+}
+
 void SetRules(absl::Span<const utrace_copy_rules> from, utrace_copy_rules* to) {
   std::copy_n(from.begin(), std::min<size_t>(from.size(), UTRACE_SYSCALLS), to);
 }
@@ -116,6 +124,7 @@ absl::StatusOr<Observer::Skeleton> Observer::LoadPrograms(const ObserverOptions&
 
   skeleton->rodata->data_limit = std::min<uint32_t>(options.data_limit, UTRACE_PAYLOAD_MAX);
   skeleton->rodata->path_limit = std::min<uint32_t>(options.path_limit, UTRACE_PAYLOAD_MAX);
+  skeleton->rodata->use_slots = !TracepointsArePreemptible();
   SetRules(options.rules_x86_64, skeleton->rodata->rules_64);
   SetRules(options.rules_i386, skeleton->rodata->rules_32);
   ASSIGN_OR_RETURN(skeleton->rodata->lane_bytes,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Holds, deaths and reaps, which the module alone knows. */
+/* Holds and reaps, which the module alone knows. */
 #ifndef _UTRACE_NOTICE_BPF_H
 #define _UTRACE_NOTICE_BPF_H
 
@@ -53,25 +53,6 @@ SEC("?tp_btf/utrace_resume")
 int BPF_PROG(on_utrace_resume, struct task_struct *task, u32 event)
 {
 	return write_hold(UTRACE_REC_RESUME, event);
-}
-
-SEC("?tp_btf/utrace_death")
-int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct observe_thread *thread = thread_of(task);
-	struct utrace_rec_notice *r;
-
-	if (!thread || !(thread->flags & OBSERVE_DYING))
-		return 0;
-	thread->flags &= ~OBSERVE_DYING;
-	r = reserve_notice(thread, UTRACE_REC_DEATH);
-	if (r) {
-		r->code = code;
-		commit(r, sizeof(*r));
-	}
-	__sync_fetch_and_add(&deaths_due, -1);
-	return 0;
 }
 
 /* By whoever reaps it. */

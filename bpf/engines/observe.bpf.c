@@ -17,6 +17,7 @@
 
 #include "include/uapi/utrace_observe.h"
 #include "include/uapi/utrace_records.h"
+#include "bpf/engines/unpreempted.bpf.h"
 #include "bpf/engines/lane.bpf.h"
 #include "bpf/engines/payload.bpf.h"
 #include "bpf/engines/slot.bpf.h"
@@ -27,7 +28,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-static __always_inline int on_exit_of_call(const struct pt_regs *regs, long ret)
+static __always_inline int call_seen(const struct pt_regs *regs, long ret, const enum turn turn)
 {
 	struct observe_slot *slot = slot_at(regs);
 	struct observe_thread *thread;
@@ -37,7 +38,7 @@ static __always_inline int on_exit_of_call(const struct pt_regs *regs, long ret)
 
 	if (!slot)
 		return 0;
-	if (use_slots && slot->regs == (__u64)regs) {
+	if (slot->regs == (__u64)regs) {
 		thread = &slot->thread;
 		address = slot->task;
 	} else {
@@ -45,11 +46,12 @@ static __always_inline int on_exit_of_call(const struct pt_regs *regs, long ret)
 		home = home_of(task);
 		if (!home)
 			return 0;
-		if (use_slots)
-			take_slot(home, slot, regs, task);
+		take_slot(home, slot, regs, task);
 		thread = thread_in(home);
 		address = (__u64)task;
 	}
+	if (!is_due(thread, turn))
+		return 0;
 	if (thread->flags & (OBSERVE_NEWBORN | OBSERVE_UNTIL_EXEC | OBSERVE_EXECED)) {
 		thread->flags &= ~(OBSERVE_NEWBORN | OBSERVE_EXECED);
 		return 0;
@@ -60,18 +62,23 @@ static __always_inline int on_exit_of_call(const struct pt_regs *regs, long ret)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
-	return on_exit_of_call(regs, ret);
+	return UNPREEMPTED(call_seen(regs, ret, FIRST_TURN));
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit_again, struct pt_regs *regs, long ret)
+{
+	return UNPREEMPTED(call_seen(regs, ret, SECOND_TURN));
 }
 
 /* With the module: its per-thread hook instead, so that other threads pay nothing. */
 SEC("?tp_btf/utrace_syscall_exit")
 int BPF_PROG(on_utrace_syscall_exit, struct task_struct *task, struct pt_regs *regs, long ret)
 {
-	return regs ? on_exit_of_call(regs, ret) : 0;
+	return regs ? call_seen(regs, ret, ONLY_TURN) : 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int fork_seen(struct task_struct *child, const enum turn turn)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct observe_thread *thread = thread_of(task);
@@ -82,7 +89,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	/* A thread that the attaching scan has not reached yet: its process is chosen already. */
 	if (!thread)
 		thread = adopt(task);
-	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+	if (!thread || !is_due(thread, turn) || (thread->flags & OBSERVE_UNTIL_EXEC))
 		return 0;
 	followed = same_process || (thread->flags & OBSERVE_FOLLOW);
 	if (followed)
@@ -103,8 +110,19 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task_arg, pid_t old_pid, struct linux_binprm *bprm)
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return UNPREEMPTED(fork_seen(child, FIRST_TURN));
+}
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *child)
+{
+	return UNPREEMPTED(fork_seen(child, SECOND_TURN));
+}
+
+static __always_inline int exec_seen(struct linux_binprm *bprm, const enum turn turn)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct observe_thread *thread = thread_of(task);
@@ -114,7 +132,7 @@ int BPF_PROG(on_exec, struct task_struct *task_arg, pid_t old_pid, struct linux_
 	__u32 old_tid;
 	__u32 off;
 
-	if (!thread)
+	if (!thread || !is_due(thread, turn))
 		return 0;
 	thread->calls++;
 	thread->flags = (thread->flags & ~OBSERVE_UNTIL_EXEC) | OBSERVE_EXECED;
@@ -139,6 +157,18 @@ int BPF_PROG(on_exec, struct task_struct *task_arg, pid_t old_pid, struct linux_
 	return 0;
 }
 
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return UNPREEMPTED(exec_seen(bprm, FIRST_TURN));
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_again, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return UNPREEMPTED(exec_seen(bprm, SECOND_TURN));
+}
+
 static __always_inline bool dies_in_call(struct task_struct *task, const struct pt_regs *regs)
 {
 	long nr = (long)regs->orig_ax;
@@ -156,8 +186,7 @@ static __always_inline bool dies_in_call(struct task_struct *task, const struct 
 	return nr >= 0 && task->exit_code == SIGSYS && !(task->flags & PF_SIGNALED);
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task_arg)
+static __always_inline int exit_seen(const enum turn turn)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct observe_home *home = home_of(task);
@@ -169,6 +198,8 @@ int BPF_PROG(on_exit, struct task_struct *task_arg)
 		return 0;
 	leave_slot(home);
 	thread = &home->thread;
+	if (!is_due(thread, turn))
+		return 0;
 	if (!(thread->flags & OBSERVE_UNTIL_EXEC)) {
 		regs = (const struct pt_regs *)bpf_task_pt_regs(task);
 		if (!(thread->flags & OBSERVE_NEWBORN) && dies_in_call(task, regs))
@@ -193,6 +224,44 @@ int BPF_PROG(on_exit, struct task_struct *task_arg)
 	}
 	/* Last: once nothing is live, the consumer takes what is in the ring and ends. */
 	count_out(home);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	return UNPREEMPTED(exit_seen(FIRST_TURN));
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(on_exit_again, struct task_struct *task)
+{
+	return UNPREEMPTED(exit_seen(SECOND_TURN));
+}
+
+/* Also tells the exit, if both its programs were skipped. */
+SEC("?tp_btf/utrace_death")
+int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct observe_home *home = home_of(task);
+	struct observe_thread *thread;
+	struct utrace_rec_notice *r;
+
+	if (!home)
+		return 0;
+	if (preemptible && home->state == OBSERVE_LIVE)
+		exit_seen(ONLY_TURN);
+	thread = &home->thread;
+	if (!(thread->flags & OBSERVE_DYING))
+		return 0;
+	thread->flags &= ~OBSERVE_DYING;
+	r = reserve_notice(thread, UTRACE_REC_DEATH);
+	if (r) {
+		r->code = code;
+		commit(r, sizeof(*r));
+	}
+	__sync_fetch_and_add(&deaths_due, -1);
 	return 0;
 }
 

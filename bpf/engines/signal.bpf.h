@@ -18,14 +18,14 @@ static __always_inline void fill_signal(struct utrace_rec_signal *r, int signo,
 	}
 }
 
-SEC("tp_btf/signal_deliver")
-int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigaction *action)
+static __always_inline int signal_seen(int signo, struct kernel_siginfo *info,
+				       struct k_sigaction *action, const enum turn turn)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct observe_thread *thread = thread_of(task);
 	struct utrace_rec_signal *r;
 
-	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+	if (!thread || !is_due(thread, turn) || (thread->flags & OBSERVE_UNTIL_EXEC))
 		return 0;
 	r = reserve(sizeof(*r));
 	if (!r) {
@@ -39,6 +39,18 @@ int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigacti
 		r->flags |= UTRACE_SIGNAL_F_HANDLED;
 	commit(r, sizeof(*r));
 	return 0;
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(on_signal, int signo, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	return UNPREEMPTED(signal_seen(signo, info, action, FIRST_TURN));
+}
+
+SEC("?tp_btf/signal_deliver")
+int BPF_PROG(on_signal_again, int signo, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	return UNPREEMPTED(signal_seen(signo, info, action, SECOND_TURN));
 }
 
 /*
@@ -70,21 +82,27 @@ static __always_inline bool killed_by_sending(struct task_struct *task, int sign
 	return (signal->flags & SIGNAL_GROUP_EXIT) && signal->group_exit_code == signo;
 }
 
-SEC("tp_btf/signal_generate")
-int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task_struct *task,
-	     int group, int result)
+static __always_inline int kill_seen(int signo, struct kernel_siginfo *info, void *info_argument,
+				     struct task_struct *task, const enum turn turn)
 {
 	struct observe_thread *thread;
 	struct utrace_rec_signal *r;
+	struct observe_home *home;
 	struct task_struct *sender;
 
-	if (result != 0)
+	home = home_of(task);
+	if (!home)
 		return 0;
-	thread = thread_of(task);
-	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+	thread = thread_in(home);
+	if ((thread->flags & OBSERVE_UNTIL_EXEC) || !killed_by_sending(task, signo))
 		return 0;
-	if (!killed_by_sending(task, signo))
+	/* As is_due(), but senders are many; the receiver's siglock keeps them apart. */
+	if (preemptible && turn == SECOND_TURN && home->kill_told) {
+		home->kill_told = 0;
 		return 0;
+	}
+	if (preemptible && turn == FIRST_TURN)
+		home->kill_told = 1;
 	r = reserve(sizeof(*r));
 	if (!r) {
 		count_drop();
@@ -96,9 +114,27 @@ int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task
 	r->sender_tgid = tgid_of(sender);
 	r->sender_tid = pid_of(sender);
 	if (r->flags & UTRACE_SIGNAL_F_NO_INFO)
-		fill_implied_info(r, &ctx[1]);
+		fill_implied_info(r, info_argument);
 	commit(r, sizeof(*r));
 	return 0;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal_sent, int signo, struct kernel_siginfo *info, struct task_struct *task,
+	     int group, int result)
+{
+	if (result)
+		return 0;
+	return UNPREEMPTED(kill_seen(signo, info, &ctx[1], task, FIRST_TURN));
+}
+
+SEC("?tp_btf/signal_generate")
+int BPF_PROG(on_signal_sent_again, int signo, struct kernel_siginfo *info, struct task_struct *task,
+	     int group, int result)
+{
+	if (result)
+		return 0;
+	return UNPREEMPTED(kill_seen(signo, info, &ctx[1], task, SECOND_TURN));
 }
 
 #endif /* _UTRACE_SIGNAL_BPF_H */

@@ -10,12 +10,6 @@
 #ifndef _UTRACE_SLOT_BPF_H
 #define _UTRACE_SLOT_BPF_H
 
-/*
- * Set before load.  Not where tracepoints are preemptible (7.x): the program of an exit may be
- * skipped there, and its slot would be taken for the next thread's on that stack.
- */
-const volatile bool use_slots = true;
-
 #define SLOTS	    4096 /* a power of two */
 #define STACK_SHIFT 14	 /* of a kernel stack's size; larger ones leave slots unused */
 

@@ -20,7 +20,7 @@ struct observe_home {
 	__u32 slot;		      /* 1 + its index; 0: none */
 	__u32 state;		      /* enum observe_state */
 	__u32 deaf;		      /* scans in a row that found it out of the module's reach */
-	__u32 reserved;
+	__u32 kill_told;	      /* as OBSERVE_TOLD, of a deadly signal sent to it */
 };
 
 #define OBSERVE_DEAF_SCANS    2
@@ -31,6 +31,7 @@ struct observe_home {
 #define OBSERVE_UNTIL_EXEC 0x04 /* nothing is reported before its next exec */
 #define OBSERVE_EXECED	   0x08 /* EXEC was written; the call's exit says nothing more */
 #define OBSERVE_DYING	   0x10 /* EXIT was written, the module's DEATH is due */
+#define OBSERVE_TOLD	   0x20 /* the first program of an event has run, its second is due */
 
 /* Whether the thread is in the count of live ones: each moves once, by compare and exchange. */
 enum observe_state {

@@ -4,14 +4,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/capability.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -26,6 +24,7 @@
 #include "userspace/libutrace/bpf/libbpf_log.h"
 #include "userspace/libutrace/bpf/privileges.h"
 #include "userspace/libutrace/bpf/target.h"
+#include "userspace/libutrace/bpf/tracepoints.h"
 
 namespace utrace {
 namespace {
@@ -72,16 +71,9 @@ absl::Duration LongNap(size_t ring_bytes) {
                     kShortNap / 4, kLongNap);
 }
 
-// An exit may be missing: where tracepoints are preemptible (7.x), a program is skipped while
-// another thread was taken away in the middle of it on the same CPU. So many scans say that all are
-// gone.
+// An exit may be missing where programs can be skipped (bpf/engines/unpreempted.bpf.h). So many
+// scans say that all are gone.
 constexpr int kSureScans = 3;
-
-bool TracepointsArePreemptible() {
-  utsname name{};
-  ::uname(&name);
-  return std::atoi(name.release) >= 7;
-}
 
 void SetRules(absl::Span<const utrace_copy_rules> from, utrace_copy_rules* to) {
   std::copy_n(from.begin(), std::min<size_t>(from.size(), UTRACE_SYSCALLS), to);
@@ -110,6 +102,36 @@ void ChoosePrograms(observe_bpf* skeleton, bool module) {
   skeleton->bss->calls_from_module = module;
 }
 
+// Those that make up for skipped ones (bpf/engines/unpreempted.bpf.h).
+void LoadSecondPrograms(observe_bpf* skeleton, bool wanted) {
+  for (bpf_program* program :
+       {skeleton->progs.on_sys_exit_again, skeleton->progs.on_fork_again,
+        skeleton->progs.on_exec_again, skeleton->progs.on_exit_again,
+        skeleton->progs.on_signal_again, skeleton->progs.on_signal_sent_again}) {
+    bpf_program__set_autoload(program, wanted);
+    bpf_program__set_autoattach(program, false);
+  }
+}
+
+absl::Status Attach(bpf_program* program, bpf_link*& link) {
+  link = bpf_program__attach(program);
+  if (link) return absl::OkStatus();
+  return LastErrno(absl::StrCat("attach the observer's BPF program ", bpf_program__name(program)));
+}
+
+// After the first ones: programs of one tracepoint run in the order in which they were attached.
+absl::Status AttachSecondPrograms(observe_bpf* skeleton, bool module) {
+  auto& programs = skeleton->progs;
+  auto& links = skeleton->links;
+  RETURN_IF_ERROR(Attach(programs.on_fork_again, links.on_fork_again));
+  RETURN_IF_ERROR(Attach(programs.on_exec_again, links.on_exec_again));
+  RETURN_IF_ERROR(Attach(programs.on_exit_again, links.on_exit_again));
+  RETURN_IF_ERROR(Attach(programs.on_signal_again, links.on_signal_again));
+  RETURN_IF_ERROR(Attach(programs.on_signal_sent_again, links.on_signal_sent_again));
+  if (module) return absl::OkStatus();
+  return Attach(programs.on_sys_exit_again, links.on_sys_exit_again);
+}
+
 }  // namespace
 
 void Observer::SkeletonDeleter::operator()(observe_bpf* skeleton) const {
@@ -118,24 +140,27 @@ void Observer::SkeletonDeleter::operator()(observe_bpf* skeleton) const {
 
 absl::StatusOr<Observer::Skeleton> Observer::LoadPrograms(const ObserverOptions& options,
                                                           bool module) {
+  const bool preemptible = TracepointsArePreemptible();
   const LibbpfLog log;
   Skeleton skeleton(observe_bpf::open(nullptr));
   if (!skeleton) return Annotate(LastErrno("open the observer's BPF object"), log.Tail(), "\n");
 
   skeleton->rodata->data_limit = std::min<uint32_t>(options.data_limit, UTRACE_PAYLOAD_MAX);
   skeleton->rodata->path_limit = std::min<uint32_t>(options.path_limit, UTRACE_PAYLOAD_MAX);
-  skeleton->rodata->use_slots = !TracepointsArePreemptible();
+  skeleton->rodata->preemptible = preemptible;
   SetRules(options.rules_x86_64, skeleton->rodata->rules_64);
   SetRules(options.rules_i386, skeleton->rodata->rules_32);
   ASSIGN_OR_RETURN(skeleton->rodata->lane_bytes,
                    SizeLanes(skeleton->maps.lanes, options.ring_bytes));
   ChoosePrograms(skeleton.get(), module);
+  LoadSecondPrograms(skeleton.get(), preemptible);
   if (const int error = observe_bpf::load(skeleton.get())) {
     return Annotate(FromNegErrno(error, "load the observer's BPF programs"), log.Tail(), "\n");
   }
   if (const int error = observe_bpf::attach(skeleton.get())) {
     return Annotate(FromNegErrno(error, "attach the observer's BPF programs"), log.Tail(), "\n");
   }
+  if (preemptible) RETURN_IF_ERROR(AttachSecondPrograms(skeleton.get(), module));
   return skeleton;
 }
 
@@ -227,9 +252,9 @@ absl::Status Observer::LeaveModule(absl::Status why) {
     bpf_link__destroy(std::exchange(*link, nullptr));
   }
   session_.reset();
-  skeleton_->links.on_sys_exit = bpf_program__attach(skeleton_->progs.on_sys_exit);
-  if (skeleton_->links.on_sys_exit) return absl::OkStatus();
-  return LastErrno("attach the observer to the raw tracepoint of calls");
+  RETURN_IF_ERROR(Attach(skeleton_->progs.on_sys_exit, skeleton_->links.on_sys_exit));
+  if (!skeleton_->rodata->preemptible) return absl::OkStatus();
+  return Attach(skeleton_->progs.on_sys_exit_again, skeleton_->links.on_sys_exit_again);
 }
 
 void Observer::Detach() {

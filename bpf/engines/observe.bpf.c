@@ -291,6 +291,7 @@ int scan_pending(struct bpf_iter__task *ctx)
 	struct observe_thread *thread;
 	const struct pt_regs *regs;
 	struct observe_home *home;
+	unsigned int state;
 	__u16 abi;
 
 	if (!task)
@@ -307,7 +308,9 @@ int scan_pending(struct bpf_iter__task *ctx)
 		return 0;
 	out.calls = *(volatile __u32 *)&thread->calls;
 	out.record.head.ts = bpf_ktime_get_ns();
-	if (!*(volatile unsigned int *)&task->__state)
+	state = *(volatile unsigned int *)&task->__state;
+	/* Stopped by job control it is in no call any more, only on its way out of one. */
+	if (!state || (state & TASK_STOPPED))
 		return 0;
 	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
 	if ((long)regs->orig_ax < 0)

@@ -10,8 +10,9 @@
 #define PF_SIGNALED	  0x00000400
 #define SIGNAL_GROUP_EXIT 0x00000004
 
-#define NO_CALL	 (-1)
-#define TASK_NEW 0x00000800
+#define NO_CALL	     (-1)
+#define TASK_NEW     0x00000800
+#define TASK_STOPPED 0x00000004
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/module.h>
 #include <linux/ptrace.h>
+#include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
@@ -85,6 +86,27 @@ static int utrace_link_attach(struct utrace_link *link, u32 flags)
 	return ret;
 }
 
+/* It may be in job control's stop already: that it goes on is then told by what is found here. */
+static void utrace_learn_job_stop(struct utrace *utrace)
+{
+	struct task_struct *task = utrace->task;
+	struct sighand_struct *sighand;
+
+	/* One that stops from now on finds our hook. */
+	if (!(READ_ONCE(task->__state) & __TASK_STOPPED))
+		return;
+	/* Keeps its sighand from being replaced, or freed. */
+	read_lock(k_tasklist_lock);
+	if (!READ_ONCE(task->exit_state)) {
+		sighand = rcu_dereference_protected(task->sighand, true);
+		spin_lock_irq(&sighand->siglock);
+		if (task->jobctl & JOBCTL_STOPPED)
+			utrace->job_stopped = true;
+		spin_unlock_irq(&sighand->siglock);
+	}
+	read_unlock(k_tasklist_lock);
+}
+
 static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 flags,
 					       const struct utrace_engine_ops *ops, void *data,
 					       const struct utrace_owner *owner)
@@ -103,6 +125,8 @@ static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 f
 			if (owner)
 				link->label = utrace_task_label(target);
 			ret = utrace_link_attach(link, flags);
+			if (!ret)
+				utrace_learn_job_stop(utrace);
 			if (ret) {
 				/* Never attached: its maker keeps the data. */
 				link->engine.ops = &utrace_no_ops;

@@ -49,6 +49,7 @@ static const char *const point_names[UTRACE_GATE_POINTS] = {
 	[UTRACE_GATE_REAP_IN] = "reap-in",
 	[UTRACE_GATE_CLONE_IN] = "clone-in",
 	[UTRACE_GATE_EXEC_IN] = "exec-in",
+	[UTRACE_GATE_JCTL_IN] = "jctl-in",
 	[UTRACE_GATE_AUDIT_IN] = "audit-in",
 };
 

@@ -56,6 +56,8 @@ static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32
 	case UTRACE_EVENT(SIGNAL_TERM):
 	case UTRACE_EVENT(SIGNAL_CORE):
 		return ops->report_signal(action | pass->verdict, engine, pass->event, pass->info);
+	case UTRACE_EVENT(JCTL):
+		return ops->report_jctl(action, engine, pass->jctl_type, pass->jctl_notify);
 	case UTRACE_EVENT(CLONE):
 		return ops->report_clone(action, engine, pass->clone_flags, pass->child);
 	case UTRACE_EVENT(EXEC):

@@ -17,6 +17,8 @@ struct utrace_pass {
 	unsigned long clone_flags;
 	long code;
 	bool group_dead;
+	int jctl_type;
+	int jctl_notify;
 
 	/*
 	 * Out: the strongest wish, and the last engine's verdict on the system call or the signal.

@@ -46,6 +46,7 @@ bool session_mid_call(const struct session_thread *t)
 		case UTRACE_EVENT_BIT_SIGNAL_STOP:
 		case UTRACE_EVENT_BIT_SIGNAL_TERM:
 		case UTRACE_EVENT_BIT_SIGNAL_CORE:
+		case UTRACE_EVENT_BIT_JCTL:
 			return false;
 		case UTRACE_EVENT_BIT_CLONE:
 		case UTRACE_EVENT_BIT_EXEC:

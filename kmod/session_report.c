@@ -115,6 +115,13 @@ static u32 session_report_signal(u32 action, struct utrace_engine *engine, u32 e
 	return verdict | session_hold(engine, bit, info->si_signo);
 }
 
+static u32 session_report_jctl(u32 action, struct utrace_engine *engine, int type, int notify)
+{
+	if (!session_wants(engine, UTRACE_EVENT_BIT_JCTL))
+		return UTRACE_RESUME;
+	return session_hold(engine, UTRACE_EVENT_BIT_JCTL, type);
+}
+
 /* The child joins here, where it cannot have run. */
 static void session_inherit(struct utrace_engine *engine, unsigned long clone_flags,
 			    struct task_struct *child)
@@ -302,6 +309,7 @@ const struct utrace_engine_ops session_ops = {
 	.report_syscall_entry = session_report_syscall_entry,
 	.report_syscall_exit = session_report_syscall_exit,
 	.report_signal = session_report_signal,
+	.report_jctl = session_report_jctl,
 	.report_clone = session_report_clone,
 	.report_exec = session_report_exec,
 	.report_exit = session_report_exit,

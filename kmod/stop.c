@@ -53,6 +53,34 @@ static void announce_stops(struct list_head *list)
 }
 
 /*
+ * A signal for the group may have been given to current, which does not take it while it is held:
+ * wake others that can.  As the kernel does when a thread blocks a signal or exits; of a thread
+ * that a debugger has stopped it never thinks that it would take one.  siglock held.
+ */
+static void pass_signals_on(void)
+{
+	sigset_t left;
+	struct task_struct *t;
+
+	sigandnsets(&left, &current->signal->shared_pending.signal, &current->blocked);
+	for_each_thread(current, t) {
+		sigset_t takes;
+
+		/* Who is held like us would only pass it back. */
+		if (t == current || (t->flags & PF_EXITING) ||
+		    (READ_ONCE(t->__state) & (__TASK_STOPPED | __TASK_TRACED)))
+			continue;
+		sigandnsets(&takes, &left, &t->blocked);
+		if (sigisemptyset(&takes))
+			continue;
+		sigandsets(&left, &left, &t->blocked);
+		if (!test_and_set_tsk_thread_flag(t, TIF_SIGPENDING) &&
+		    !k_wake_up_state(t, TASK_INTERRUPTIBLE))
+			kick_process(t);
+	}
+}
+
+/*
  * Go to sleep once, if still wanted.  False: the hold is over.
  *
  * The state is set under siglock, so that a signal either is seen here or wakes us; and under
@@ -78,8 +106,10 @@ static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify
 	 * With either flag set schedule() would return at once; the wish is kept and given back
 	 * at the end.
 	 */
-	if (test_and_clear_thread_flag(TIF_SIGPENDING))
+	if (test_and_clear_thread_flag(TIF_SIGPENDING)) {
 		*had_signal = true;
+		pass_signals_on();
+	}
 	if (test_and_clear_thread_flag(TIF_NOTIFY_SIGNAL))
 		*had_notify = true;
 

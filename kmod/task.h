@@ -75,6 +75,11 @@ struct utrace {
 	bool dead;
 	bool reaping;
 
+	/*
+	 * It went into job control's stop, and that it goes on has not been told.  Under siglock.
+	 */
+	bool job_stopped;
+
 	/* The program's own user dispatch (H-9). */
 	bool user_dispatch;
 	/* The flag is lent to the kernel's own code, which sets or reads it. */

@@ -40,6 +40,10 @@ struct utrace_engine;
  *	UTRACE_EVENTS_SIGNAL, is what would be.  @info may be changed, its si_signo too; the
  *	returned action carries DELIVER or IGN.  Signals whose disposition the kernel made
  *	unchangeable are not told
+ * @report_jctl: @type CLD_STOPPED: the thread is about to stop with its group, and @notify is
+ *	CLD_STOPPED too if, as it looks now, the parent is told then.  A STOP does not keep it from
+ *	that; it holds the thread when the group goes on.  CLD_CONTINUED: it goes on, or has not
+ *	stopped after all; the parent was told, if anybody had to
  * @report_clone: @child is made and has run nothing; it may be attached to
  * @report_exec: after success, before the new image's first instruction
  * @report_exit: @code is what the parent will see; memory and files are whole.
@@ -66,6 +70,7 @@ struct utrace_engine_ops {
 	u32 (*report_syscall_exit)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
 	u32 (*report_signal)(u32 action, struct utrace_engine *engine, u32 event,
 			     struct kernel_siginfo *info);
+	u32 (*report_jctl)(u32 action, struct utrace_engine *engine, int type, int notify);
 	u32 (*report_clone)(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
 			    struct task_struct *child);
 	u32 (*report_exec)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);

@@ -44,6 +44,11 @@ enum utrace_event {
 	UTRACE_EVENT_BIT_SIGNAL_STOP, /* the process stops */
 	UTRACE_EVENT_BIT_SIGNAL_TERM, /* it ends */
 	UTRACE_EVENT_BIT_SIGNAL_CORE, /* it dumps core and ends */
+	/*
+	 * It is about to stop with its process (job control), or goes on.  A hold at the first
+	 * takes effect at the second: until then it is stopped anyway, as its parent is told.
+	 */
+	UTRACE_EVENT_BIT_JCTL,
 };
 
 #define UTRACE_EVENT(name)   (1u << UTRACE_EVENT_BIT_##name)
@@ -53,7 +58,8 @@ enum utrace_event {
 	 UTRACE_EVENT(SIGNAL_TERM) | UTRACE_EVENT(SIGNAL_CORE))
 #define UTRACE_EVENTS_ALL \
 	(UTRACE_EVENT(QUIESCE) | UTRACE_EVENT(REAP) | UTRACE_EVENT(CLONE) | UTRACE_EVENT(EXEC) | \
-	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL | UTRACE_EVENTS_SIGNAL)
+	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL | UTRACE_EVENTS_SIGNAL | \
+	 UTRACE_EVENT(JCTL))
 
 /* Events at which an engine may hold the thread. */
 #define UTRACE_EVENTS_STOPPABLE (UTRACE_EVENTS_ALL & ~(UTRACE_EVENT(DEATH) | UTRACE_EVENT(REAP)))
@@ -234,7 +240,7 @@ struct utrace_notice {
 	__u32 reason; /* enum utrace_gone_reason, for GONE */
 	/*
 	 * SYSCALL_EXIT: the result; CLONE: the child's tid; EXEC: its tid before; EXIT, GONE: the
-	 * exit code; at a signal its number.
+	 * exit code; at a signal its number; JCTL: CLD_STOPPED or CLD_CONTINUED.
 	 */
 	__s64 result;
 	union {

@@ -36,6 +36,14 @@ bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queue
 /* @sig, just put into current's own queue, is what was decided about another: not to be told. */
 void utrace_signal_told(int sig);
 
+/*
+ * Current is about to stop with its group: @sig begins the stop, 0: it takes part.  It goes on:
+ * true if it was in such a stop.  Both with siglock held, which is dropped and taken again
+ * meanwhile.
+ */
+void utrace_report_stopping(int sig);
+bool utrace_report_continued(void);
+
 /* In the parent: @child has not run.  Also takes from the child what it copied of our flags. */
 void utrace_report_clone(struct task_struct *child);
 

@@ -109,6 +109,8 @@ void utrace_before_get_signal(struct ksignal *ksig)
 	if (!task_sigpending(current) || in_uprobe())
 		return;
 	spin_lock_irq(own_siglock());
+	/* If a fault was next in the round in which it went on. */
+	utrace_report_continued();
 	while (again && (queued = first_fault())) {
 		sig = queued->info.si_signo;
 		copy_siginfo(&info, &queued->info);
@@ -134,6 +136,11 @@ int utrace_instead_dequeue_signal(UTRACE_DEQUEUE_PARAMETERS)
 	UTRACE_HOOK(dequeue_signal);
 	int sig;
 
+	/* As get_signal() alone asks: see below. */
+	if (mask == &current->blocked && utrace_report_continued() && begin_anew()) {
+		set_thread_flag(TIF_SIGPENDING);
+		return 0;
+	}
 	for (;;) {
 		sig = utrace_original_dequeue_signal(UTRACE_DEQUEUE_ARGUMENTS(mask, info, type));
 		/* signalfd and sigtimedwait() ask by a set of their own: there it is data. */

@@ -33,6 +33,8 @@ std::string EventName(uint32_t event) {
       return "signal-term";
     case UTRACE_EVENT(SIGNAL_CORE):
       return "signal-core";
+    case UTRACE_EVENT(JCTL):
+      return "jctl";
     default:
       return "?";
   }

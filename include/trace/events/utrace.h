@@ -79,6 +79,25 @@ TRACE_EVENT(utrace_resume,
 	TP_printk("tid=%d event=%#x", __entry->tid, __entry->event)
 );
 
+/*
+ * Job control: type is CLD_STOPPED, about to stop by signal sig, or CLD_CONTINUED.
+ */
+TRACE_EVENT(utrace_jctl,
+	TP_PROTO(struct task_struct *task, int type, int sig),
+	TP_ARGS(task, type, sig),
+	TP_STRUCT__entry(
+		__field(pid_t, tid)
+		__field(int, type)
+		__field(int, sig)
+	),
+	TP_fast_assign(
+		__entry->tid = task->pid;
+		__entry->type = type;
+		__entry->sig = sig;
+	),
+	TP_printk("tid=%d type=%d sig=%d", __entry->tid, __entry->type, __entry->sig)
+);
+
 /* The exit code is as wait(2) gives it. */
 TRACE_EVENT(utrace_death,
 	TP_PROTO(struct task_struct *task, long code),

@@ -32,7 +32,7 @@
 
 #define SEEDS	   16
 #define RACER	   (SEEDS - 1)
-#define EVENTS	   (UTRACE_EVENT_BIT_SIGNAL_CORE + 1)
+#define EVENTS	   (UTRACE_EVENT_BIT_JCTL + 1)
 #define LOG_LENGTH 1024
 #define UNCHANGED  LONG_MIN
 
@@ -141,6 +141,12 @@ static u32 on_signal(u32 action, struct utrace_engine *engine, u32 event,
 	return (action & UTRACE_SIGNAL_MASK) | answer(engine, __ffs(event));
 }
 
+static u32 on_jctl(u32 action, struct utrace_engine *engine, int type, int notify)
+{
+	note(id_of(engine->data), type == CLD_STOPPED ? "stopping" : "continued", 0, notify);
+	return answer(engine, UTRACE_EVENT_BIT_JCTL);
+}
+
 static u32 on_clone(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
 		    struct task_struct *child)
 {
@@ -186,6 +192,7 @@ static const struct utrace_engine_ops ops = {
 	.report_syscall_entry = on_syscall_entry,
 	.report_syscall_exit = on_syscall_exit,
 	.report_signal = on_signal,
+	.report_jctl = on_jctl,
 	.report_clone = on_clone,
 	.report_exec = on_exec,
 	.report_exit = on_exit,

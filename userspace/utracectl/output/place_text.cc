@@ -42,6 +42,8 @@ std::string PlaceText(uint32_t event, int32_t nr, Abi abi, int signo) {
       return absl::StrCat("at the end of ", call);
     case UTRACE_EVENT(EXEC):
       return "at its exec, before the first instruction";
+    case UTRACE_EVENT(JCTL):
+      return "in job control's stop, or where it goes on from that";
     default:
       return absl::StrCat("at ", EventName(event));
   }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Holds and reaps, which the module alone knows. */
+/* Holds, job control and reaps, which the module alone knows. */
 #ifndef _UTRACE_NOTICE_BPF_H
 #define _UTRACE_NOTICE_BPF_H
 
@@ -53,6 +53,22 @@ SEC("?tp_btf/utrace_resume")
 int BPF_PROG(on_utrace_resume, struct task_struct *task, u32 event)
 {
 	return write_hold(UTRACE_REC_RESUME, event);
+}
+
+SEC("?tp_btf/utrace_jctl")
+int BPF_PROG(on_utrace_jctl, struct task_struct *task_arg, int type, int sig)
+{
+	struct observe_thread *thread = thread_of(bpf_get_current_task_btf());
+	struct utrace_rec_notice *r;
+
+	if (!thread || (thread->flags & OBSERVE_UNTIL_EXEC))
+		return 0;
+	r = reserve_notice(thread, UTRACE_REC_JCTL);
+	if (!r)
+		return 0;
+	r->code = sig;
+	commit(r, sizeof(*r));
+	return 0;
 }
 
 /* By whoever reaps it. */

@@ -31,6 +31,7 @@ enum utrace_rec_type {
 	UTRACE_REC_RESUME = 17,
 	UTRACE_REC_DEATH = 18,
 	UTRACE_REC_REAP = 19,
+	UTRACE_REC_JCTL = 20,
 };
 
 /*
@@ -140,7 +141,7 @@ struct utrace_rec_notice {
 	__u16 abi; /* of that call */
 	__u16 reserved;
 	__u32 event; /* one UTRACE_EVENT() at which it is held, 0 for an asynchronous stop */
-	__s32 code;  /* DEATH: as wait(2) has it */
+	__s32 code;  /* DEATH: as wait(2) has it; JCTL: the signal that stops it, 0: it goes on */
 };
 
 /*

@@ -56,9 +56,9 @@ Sequences SequencesOf(const std::string& text) {
     }
     const std::string ev = json["ev"].GetString();
     EXPECT_NE(ev, "lost") << line;
-    // The module alone tells deaths and reaps; pending is what `resumed` is about; the end is no
-    // thread's.
-    if (ev == "death" || ev == "reap" || ev == "pending" || ev == "end") continue;
+    // The module alone tells deaths, reaps and job control; pending is what `resumed` is about; the
+    // end is no thread's.
+    if (ev == "death" || ev == "reap" || ev == "jctl" || ev == "pending" || ev == "end") continue;
     Normalise(json);
     if (ev == "exit") {
       ended[json["pid"].GetInt()] |= json["group"].GetBool();

@@ -92,6 +92,22 @@ TEST_F(CliTraceTest, HoldsOfOthersAreShownAtTheirPlace) {
                                      "openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY) = "));
 }
 
+TEST_F(CliTraceTest, JobControlIsShownAtItsPlace) {
+  Opener target;
+  Cli trace({"trace", "-p", target.Name()});
+  ASSERT_TRUE(trace.Says("openat("));
+  ASSERT_EQ(kill(target.pid(), SIGSTOP), 0);
+  ASSERT_TRUE(trace.Says("--- stopped by SIGSTOP ---\n"));
+  EXPECT_TRUE(target.StandsStill());
+  EXPECT_THAT(trace.Out(), Not(HasSubstr("--- continued ---")));
+  ASSERT_EQ(kill(target.pid(), SIGCONT), 0);
+  ASSERT_TRUE(trace.Says("--- continued ---\n"));
+  EXPECT_TRUE(target.Runs());
+  trace.Kill(SIGINT);
+  EXPECT_EQ(trace.Wait(), 0);
+  EXPECT_THAT(trace.Out(), HasSubstr("--- stopped by SIGSTOP ---\n--- continued ---\n"));
+}
+
 TEST_F(CliTraceTest, SmokeEveryJsonLineFitsTheSchema) {
   const std::string file = File("lines");
   Cli trace({"trace", "-j", "-f", "-o", file, "--", "sh", "-c",

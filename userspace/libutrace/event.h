@@ -119,10 +119,13 @@ struct DeathEvent {
   int status = 0;
 };
 struct ReapEvent {};
+struct JobControlEvent {
+  int signal = 0;  // by which it stops; 0: it goes on
+};
 
 using EventBody =
     std::variant<SyscallEvent, PendingEvent, ForkEvent, ExecEvent, ExitEvent, SignalEvent,
-                 LostEvent, StopEvent, ResumeEvent, DeathEvent, ReapEvent>;
+                 LostEvent, StopEvent, ResumeEvent, DeathEvent, ReapEvent, JobControlEvent>;
 
 struct Event {
   uint64_t ts_ns = 0;  // CLOCK_MONOTONIC

@@ -175,13 +175,15 @@ absl::StatusOr<std::optional<EventBody>> ParseBody(Bytes record, const utrace_re
     case UTRACE_REC_STOP:
     case UTRACE_REC_RESUME:
     case UTRACE_REC_DEATH:
-    case UTRACE_REC_REAP: {
+    case UTRACE_REC_REAP:
+    case UTRACE_REC_JCTL: {
       ASSIGN_OR_RETURN(const auto raw, BodyOf<utrace_rec_notice>(record, head));
       if (head.type == UTRACE_REC_STOP) {
         return StopEvent{raw.event, raw.nr, static_cast<Abi>(raw.abi)};
       }
       if (head.type == UTRACE_REC_RESUME) return ResumeEvent{raw.event};
       if (head.type == UTRACE_REC_DEATH) return DeathEvent{raw.code};
+      if (head.type == UTRACE_REC_JCTL) return JobControlEvent{raw.code};
       return ReapEvent{};
     }
     default:

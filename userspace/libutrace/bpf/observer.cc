@@ -92,9 +92,10 @@ absl::StatusOr<std::unique_ptr<Session>> OpenFeed(bool wanted) {
 }
 
 void ChoosePrograms(observe_bpf* skeleton, bool module) {
-  for (bpf_program* program : {skeleton->progs.on_utrace_syscall_exit,
-                               skeleton->progs.on_utrace_stop, skeleton->progs.on_utrace_resume,
-                               skeleton->progs.on_utrace_death, skeleton->progs.on_utrace_reap}) {
+  for (bpf_program* program :
+       {skeleton->progs.on_utrace_syscall_exit, skeleton->progs.on_utrace_stop,
+        skeleton->progs.on_utrace_resume, skeleton->progs.on_utrace_death,
+        skeleton->progs.on_utrace_reap, skeleton->progs.on_utrace_jctl}) {
     bpf_program__set_autoload(program, module);
   }
   // Loaded all the same, to go over to it if the module leaves us; that costs nobody anything.
@@ -246,9 +247,10 @@ absl::Status Observer::AttachEngine(const UniqueFd& pidfd, pid_t pid) {
 absl::Status Observer::LeaveModule(absl::Status why) {
   why_not_ = std::move(why);
   skeleton_->bss->calls_from_module = false;
-  for (bpf_link** link : {&skeleton_->links.on_utrace_syscall_exit,
-                          &skeleton_->links.on_utrace_stop, &skeleton_->links.on_utrace_resume,
-                          &skeleton_->links.on_utrace_death, &skeleton_->links.on_utrace_reap}) {
+  for (bpf_link** link :
+       {&skeleton_->links.on_utrace_syscall_exit, &skeleton_->links.on_utrace_stop,
+        &skeleton_->links.on_utrace_resume, &skeleton_->links.on_utrace_death,
+        &skeleton_->links.on_utrace_reap, &skeleton_->links.on_utrace_jctl}) {
     bpf_link__destroy(std::exchange(*link, nullptr));
   }
   session_.reset();

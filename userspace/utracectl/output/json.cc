@@ -221,6 +221,11 @@ struct BodyWriter {
     Status(death.status);
   }
   void operator()(const ReapEvent&) { Name("reap"); }
+  void operator()(const JobControlEvent& job) {
+    Name("jctl");
+    String("state", job.signal == 0 ? "continued" : "stopped");
+    if (job.signal != 0) String("signal", SignalName(job.signal));
+  }
 };
 
 void Head(Json& json, uint64_t ts, uint64_t seq, int64_t pid, int64_t tid) {

@@ -151,7 +151,8 @@ TEST_F(JsonWriterTest, EveryKindOfEventFitsTheSchema) {
         EventBody(ForkEvent{}), EventBody(exec), EventBody(ExitEvent{}),
         EventBody(ExitEvent{SIGKILL, true}), EventBody(ChildGone()), EventBody(sent),
         EventBody(LostEvent{3}), EventBody(StopEvent{}), EventBody(held), EventBody(ResumeEvent{}),
-        EventBody(DeathEvent{}), EventBody(DeathEvent{SIGKILL}), EventBody(ReapEvent{})}) {
+        EventBody(DeathEvent{}), EventBody(DeathEvent{SIGKILL}), EventBody(ReapEvent{}),
+        EventBody(JobControlEvent{SIGTSTP}), EventBody(JobControlEvent{})}) {
     LineOf(Of(body));
     kinds.insert(body.index());
   }

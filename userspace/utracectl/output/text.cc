@@ -141,6 +141,14 @@ void TextWriter::Body(const ResumeEvent&, std::string* line) {
   absl::StrAppend(line, "--- utrace: resumed ---");
 }
 
+void TextWriter::Body(const JobControlEvent& job, std::string* line) {
+  if (job.signal == 0) {
+    absl::StrAppend(line, "--- continued ---");
+  } else {
+    absl::StrAppend(line, "--- stopped by ", SignalName(job.signal), " ---");
+  }
+}
+
 // The exit's line has said it; -j shows these too.
 void TextWriter::Body(const DeathEvent&, std::string*) {}
 void TextWriter::Body(const ReapEvent&, std::string*) {}

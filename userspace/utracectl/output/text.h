@@ -39,6 +39,7 @@ class TextWriter : public EventWriter {
   void Body(const ResumeEvent& resume, std::string* line);
   void Body(const DeathEvent& death, std::string* line);
   void Body(const ReapEvent& reap, std::string* line);
+  void Body(const JobControlEvent& job, std::string* line);
 
   TextOptions options_;
   uint64_t live_;  // threads alive at this place of the stream

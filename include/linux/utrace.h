@@ -43,7 +43,9 @@ struct utrace_engine;
  * @report_jctl: @type CLD_STOPPED: the thread is about to stop with its group, and @notify is
  *	CLD_STOPPED too if, as it looks now, the parent is told then.  A STOP does not keep it from
  *	that; it holds the thread when the group goes on.  CLD_CONTINUED: it goes on, or has not
- *	stopped after all; the parent was told, if anybody had to
+ *	stopped after all; the parent was told, if anybody had to.
+ *	CLD_STOPPED of an exiting thread (PF_EXITING): it has left its group, whose stop is complete
+ *	by that; a STOP means nothing
  * @report_clone: @child is made and has run nothing; it may be attached to
  * @report_exec: after success, before the new image's first instruction
  * @report_exit: @code is what the parent will see; memory and files are whole.

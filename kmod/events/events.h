@@ -44,6 +44,13 @@ void utrace_signal_told(int sig);
 void utrace_report_stopping(int sig);
 bool utrace_report_continued(void);
 
+/*
+ * Of an exiting thread: is it the one its group's stop waits for?  If so, and it has left the group
+ * to its stop now.
+ */
+bool utrace_completes_stop(void);
+void utrace_report_left_stop(void);
+
 /* In the parent: @child has not run.  Also takes from the child what it copied of our flags. */
 void utrace_report_clone(struct task_struct *child);
 

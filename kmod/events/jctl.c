@@ -96,3 +96,42 @@ bool utrace_report_continued(void)
 	utrace_put(utrace);
 	return goes_on;
 }
+
+bool utrace_completes_stop(void)
+{
+	bool last;
+
+	/* Most exit in peace; whoever begins a stop just now sees that we are leaving. */
+	if (!(READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING))
+		return false;
+	spin_lock_irq(own_siglock());
+	last = !own_end_decided() && (current->jobctl & JOBCTL_STOP_PENDING) && completes_stop();
+	spin_unlock_irq(own_siglock());
+	return last;
+}
+
+void utrace_report_left_stop(void)
+{
+	struct utrace *utrace = utrace_find(current);
+	struct utrace_pass pass = {
+		.utrace = utrace,
+		.event = UTRACE_EVENT(JCTL),
+		.jctl_type = CLD_STOPPED,
+		.jctl_notify = CLD_STOPPED,
+	};
+
+	if (!utrace)
+		return;
+	/*
+	 * Not if it was ended meanwhile, and the stop with it.  Nor after an oops, where EXIT is
+	 * not told either.
+	 */
+	if (utrace->exit_reported && (READ_ONCE(current->signal->flags) & SIGNAL_STOP_STOPPED)) {
+		UTRACE_TRACE(jctl, current, CLD_STOPPED,
+			     READ_ONCE(current->signal->group_exit_code));
+		if (utrace_is_heard(utrace, pass.event))
+			utrace_run_pass(&pass);
+		utrace_retire_if_idle(utrace);
+	}
+	utrace_put(utrace);
+}

@@ -94,6 +94,8 @@ bool utrace_original_prepare_signal(int sig, struct task_struct *task, bool forc
 void utrace_instead_complete_signal(int sig, struct task_struct *task, enum pid_type type);
 void utrace_original_complete_signal(int sig, struct task_struct *task, enum pid_type type);
 void utrace_before_do_signal_stop(int sig);
+void utrace_instead_exit_signals(struct task_struct *task);
+void utrace_original_exit_signals(struct task_struct *task);
 void utrace_before_wake_up_new_task(struct task_struct *child);
 void utrace_before_proc_exec_connector(struct task_struct *task);
 void utrace_before_do_group_exit(int code);

@@ -14,3 +14,14 @@ void utrace_before_do_signal_stop(int sig)
 
 	utrace_report_stopping(sig);
 }
+
+/* In do_exit(): from now on @task, current, takes part in nothing of its group's any more. */
+void utrace_instead_exit_signals(struct task_struct *task)
+{
+	UTRACE_HOOK(exit_signals);
+	bool last = utrace_completes_stop();
+
+	utrace_original_exit_signals(task);
+	if (last)
+		utrace_report_left_stop();
+}

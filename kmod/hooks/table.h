@@ -36,6 +36,7 @@
 	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
 	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(do_group_exit, MARKED, "void (int)") \
+	INSTEAD(exit_signals, MARKED, "void (struct task_struct *)") \
 	BEFORE(do_exit, MARKED, "void (long int)") \
 	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(release_task, ARGUMENT, "void (struct task_struct *)")

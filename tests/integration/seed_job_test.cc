@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SEED-1, SEED-2 and SEED-4 to SEED-7: job control and engines at once.
+// SEED-1, SEED-2 and SEED-4 to SEED-8: job control and engines at once.
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -230,6 +230,33 @@ TEST_F(SeedJob, Seed7AStopThatBeginsMeanwhileIsJoined) {
   EXPECT_TRUE(parent_.ComesToSee(CLD_CONTINUED));
   EXPECT_TRUE(Works());
   EXPECT_EQ(SeedLog().size() % 2, 0u) << "each stop that was told has an end that was";
+}
+
+// The last that the group's stop waits for ends instead: it tells of the stop, and is not held.
+TEST_F(SeedTest, Seed8AnExitCompletesTheStop) {
+  Tracee tracee({"handler"});
+  const Parent parent(tracee.pid());
+  const pid_t guest = std::stoi("0" + tracee.Ask("guest"));
+  ASSERT_GT(guest, 0);
+  Seed engine;
+  Gates gates(guest);
+  ASSERT_EQ(engine.Attach(guest), 0);
+  ASSERT_EQ(engine.SetEvents(kJctl | UTRACE_EVENT(EXIT)), 0);
+  engine.Answer(UTRACE_EVENT_BIT_JCTL, UTRACE_STOP);
+  gates.Arm("cb-in");
+  ASSERT_EQ(tracee.Ask("leave"), "0");
+  ASSERT_TRUE(gates.Parked("cb-in"));
+  ASSERT_EQ(syscall(SYS_tgkill, tracee.pid(), tracee.pid(), SIGSTOP), 0);
+  EXPECT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'T'; }));
+  EXPECT_EQ(parent.Sees(), 0) << "one of two runs";
+  gates.Open("cb-in");
+  EXPECT_TRUE(parent.ComesToSee(CLD_STOPPED));
+  EXPECT_TRUE(Eventually([&] { return ThreadsOf(tracee.pid()).size() == 1; }));
+  EXPECT_EQ(parent.Sees(), 0) << "once";
+  EXPECT_EQ(SeedCalls(), (Calls{"1 exiting", "1 stopping"}));
+  tracee.Kill(SIGCONT);
+  EXPECT_TRUE(parent.ComesToSee(CLD_CONTINUED));
+  EXPECT_NE(tracee.Ask("seen"), "");
 }
 
 }  // namespace

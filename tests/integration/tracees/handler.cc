@@ -6,6 +6,8 @@
 //   word                   the address of a word that holds kWord
 //   fault ADDRESS          reads there; answers when it is back
 //   thread                 a thread that has nothing blocked; answers its tid
+//   guest                  a thread that ends when it is told to; answers its tid
+//   leave                  tells all those to end
 //   child                  a child that ends at once and is not reaped
 //   read FD | pause | sleep | epoll   blocks; answers the result, -errno for an error
 //   take SIG               waits for one that is blocked; answers its number
@@ -86,6 +88,18 @@ long Thread() {
     pthread_sigmask(SIG_SETMASK, &none, nullptr);
     tid = syscall(SYS_gettid);
     for (;;) pause();
+  }).detach();
+  while (tid == 0) usleep(1000);
+  return tid;
+}
+
+std::atomic<bool> leave{false};
+
+long Guest() {
+  std::atomic<long> tid{0};
+  std::thread([&tid] {
+    tid = syscall(SYS_gettid);
+    while (!leave) usleep(1000);
   }).detach();
   while (tid == 0) usleep(1000);
   return tid;
@@ -177,6 +191,10 @@ int main() {
       Fault(static_cast<uintptr_t>(number));
     } else if (verb == "thread") {
       answer = std::to_string(Thread());
+    } else if (verb == "guest") {
+      answer = std::to_string(Guest());
+    } else if (verb == "leave") {
+      leave = true;
     } else if (verb == "child") {
       answer = std::to_string(Child());
     } else if (verb == "take") {

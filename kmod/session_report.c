@@ -162,9 +162,20 @@ static u32 session_report_clone(u32 action, struct utrace_engine *engine, unsign
 	return session_hold(engine, UTRACE_EVENT_BIT_CLONE, task_pid_nr_ns(child, se->session->ns));
 }
 
+static void session_pass_joining(struct session_thread *t, struct session_thread *to)
+{
+	if (!(t->notices & (1u << UTRACE_NOTICE_ATTACHED)))
+		return;
+	t->notices &= ~(1u << UTRACE_NOTICE_ATTACHED);
+	if (!t->notices)
+		list_del_init(&t->ready);
+	session_post(to, UTRACE_NOTICE_ATTACHED);
+}
+
 /*
  * A thread that execs takes over the id of its leader, whose notices nobody has read may still
- * be there: they go on under the id that is no more, as if that thread had ended.
+ * be there: they go on under the id that is no more, as if that thread had ended.  That this one
+ * joined, if nobody has read it, is told of that id, too: it is the one that did.
  */
 static s32 session_swap_tid(struct session_thread *t)
 {
@@ -179,8 +190,10 @@ static s32 session_swap_tid(struct session_thread *t)
 	spin_lock_irqsave(&se->session->lock, irq);
 	if (t->linked) {
 		list_for_each_entry(leader, &se->threads, entry) {
-			if (leader->tid == now) {
+			/* At its death it may have been given that number already. */
+			if (leader != t && (leader->tid == now || leader->tid == before)) {
 				session_thread_renumber(leader, before);
+				session_pass_joining(t, leader);
 				break;
 			}
 		}

@@ -50,14 +50,23 @@ TEST(Lifecycle, SmokeExecIsHeldBeforeItsFirstInstruction) {
 
 // Another thread than the leader execs: it goes on under the leader's number, and that which is
 // told to have died is its own.
-TEST(Lifecycle, ExecByAThread) {
+class ExecByAThread : public testing::TestWithParam<bool> {};
+
+// Read at once, or only when all has happened.
+INSTANTIATE_TEST_SUITE_P(Lifecycle, ExecByAThread, testing::Bool());
+
+TEST_P(ExecByAThread, IsToldOfBothNumbers) {
   Tracee tracee({"actor"});
   Device device = Device::Open();
   const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(EXEC), UTRACE_TARGET_GROUP);
   ASSERT_GT(engine, 0);
   tracee.Tell("thread-exec");
+  if (GetParam()) {
+    ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 't'; }));
+  }
   const utrace_notice attached = device.Next();
   ASSERT_EQ(attached.type, UTRACE_NOTICE_ATTACHED) << ToString(attached);
+  EXPECT_NE(attached.tid, tracee.pid());
   bool gone = false;
   bool exec = false;
   while (!gone || !exec) {

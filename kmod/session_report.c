@@ -356,8 +356,16 @@ static u32 session_trace_clone(u32 action, struct utrace_engine *engine, unsigne
 
 static u32 session_trace_death(struct utrace_engine *engine, bool group_dead)
 {
+	/* To the end, if that is wanted. */
+	if (session_wants(engine, UTRACE_EVENT_BIT_REAP))
+		return UTRACE_RESUME;
 	session_trace_leave(engine->data);
 	return UTRACE_DETACH;
+}
+
+static void session_trace_reap(struct utrace_engine *engine, struct task_struct *task)
+{
+	session_trace_leave(engine->data);
 }
 
 static void session_trace_lost(struct utrace_engine *engine)
@@ -368,6 +376,7 @@ static void session_trace_lost(struct utrace_engine *engine)
 const struct utrace_engine_ops session_trace_ops = {
 	.report_clone = session_trace_clone,
 	.report_death = session_trace_death,
+	.report_reap = session_trace_reap,
 	.report_lost = session_trace_lost,
 	.release = session_thread_release,
 };

@@ -87,6 +87,10 @@ int BPF_PROG(on_utrace_reap, struct task_struct *task)
 	r = reserve_notice(thread, UTRACE_REC_REAP);
 	if (r)
 		commit(r, sizeof(*r));
+	if (thread->flags & OBSERVE_ZOMBIE) {
+		thread->flags &= ~OBSERVE_ZOMBIE;
+		__sync_fetch_and_add(&reaps_due, -1);
+	}
 	return 0;
 }
 

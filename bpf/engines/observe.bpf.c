@@ -261,6 +261,9 @@ int BPF_PROG(on_utrace_death, struct task_struct *task_arg, long code)
 		r->code = code;
 		commit(r, sizeof(*r));
 	}
+	/* First, so that one of the two is due all the time. */
+	thread->flags |= OBSERVE_ZOMBIE;
+	__sync_fetch_and_add(&reaps_due, 1);
 	__sync_fetch_and_add(&deaths_due, -1);
 	return 0;
 }

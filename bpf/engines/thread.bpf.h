@@ -35,6 +35,8 @@ bool calls_from_module;
 __u64 unheard_threads;
 /* Exits after which the module has yet to tell the death. */
 __u64 deaths_due;
+/* Deaths after which it has yet to tell the reaping. */
+__u64 reaps_due;
 
 /*
  * Pids are told as the pid namespace of the tracer has them: this one, at this depth. They are

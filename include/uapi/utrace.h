@@ -145,9 +145,13 @@ struct utrace_features {
 
 struct utrace_attach {
 	__u32 size;
-	__u32 flags;   /* UTRACE_TARGET_* */
-	__s32 target;  /* thread id, or a pidfd */
-	__u32 events;  /* held and told at these; DEATH is always told, REAP never */
+	__u32 flags;  /* UTRACE_TARGET_* */
+	__s32 target; /* thread id, or a pidfd */
+	/*
+	 * Held and told at these; DEATH is always told.  REAP with UTRACE_TARGET_TRACE alone: to
+	 * stay until then.
+	 */
+	__u32 events;
 	__u64 cookie;  /* comes back in each notice */
 	__u64 engine;  /* out: handle, never used again for another */
 	__u32 threads; /* out: threads attached by this call */

@@ -31,6 +31,7 @@ struct observe_home {
 #define OBSERVE_UNTIL_EXEC 0x04 /* nothing is reported before its next exec */
 #define OBSERVE_EXECED	   0x08 /* EXEC was written; the call's exit says nothing more */
 #define OBSERVE_DYING	   0x10 /* EXIT was written, the module's DEATH is due */
+#define OBSERVE_ZOMBIE	   0x40 /* DEATH was written, the module's REAP is due */
 #define OBSERVE_TOLD	   0x20 /* the first program of an event has run, its second is due */
 
 /* Whether the thread is in the count of live ones: each moves once, by compare and exchange. */

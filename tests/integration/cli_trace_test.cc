@@ -92,6 +92,13 @@ TEST_F(CliTraceTest, HoldsOfOthersAreShownAtTheirPlace) {
                                      "openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY) = "));
 }
 
+TEST_F(CliTraceTest, TheReapingOfAProcessIsTheLastOfIt) {
+  const CliResult trace = RunCli({"trace", "-v", "--", "/bin/true"});
+  EXPECT_EQ(trace.status, 0);
+  EXPECT_THAT(trace.err, ContainsRegex("\\+\\+\\+ exited with 0 \\+\\+\\+\n--- reaped ---\n"
+                                       "utracectl: [0-9]+ events, 0 lost\n$"));
+}
+
 TEST_F(CliTraceTest, JobControlIsShownAtItsPlace) {
   Opener target;
   Cli trace({"trace", "-p", target.Name()});
@@ -137,6 +144,7 @@ TEST_F(CliTraceTest, SmokeEveryJsonLineFitsTheSchema) {
     EXPECT_GT(kinds[kind], 0) << kind;
   }
   EXPECT_EQ(kinds["death"], kinds["exit"]);
+  EXPECT_EQ(kinds["reap"], kinds["exit"]);
   EXPECT_EQ(kinds["lost"], 0);
 }
 

@@ -147,11 +147,18 @@ absl::Status HeldCommand::Confirm() {
                                      : absl::StrCat("run ", path_));
 }
 
+void HeldCommand::Reap() {
+  int status = 0;
+  if (!ended_as_ && ::waitpid(pid_, &status, WNOHANG) == pid_) ended_as_ = status;
+}
+
 absl::StatusOr<int> HeldCommand::Wait() {
+  if (ended_as_) return *ended_as_;
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0) {
     if (errno != EINTR) return LastErrno(absl::StrCat("wait for process ", pid_));
   }
+  ended_as_ = status;
   return status;
 }
 

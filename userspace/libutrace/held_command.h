@@ -43,7 +43,10 @@ class HeldCommand {
   absl::Status Start();
   absl::Status Confirm();
 
-  // Its wait status; a caller's signal does not end the waiting. Only once.
+  // Reaps it if it has ended.
+  void Reap();
+
+  // Its wait status; a caller's signal does not end the waiting.
   absl::StatusOr<int> Wait();
 
  private:
@@ -51,6 +54,7 @@ class HeldCommand {
       : pid_(pid), path_(std::move(path)), gate_(std::move(gate)), failure_(std::move(failure)) {}
 
   pid_t pid_;
+  std::optional<int> ended_as_;  // once it was reaped
   std::string path_;
   UniqueFd gate_;     // a byte lets it go, the end of the pipe ends it
   UniqueFd failure_;  // why exec failed; its end says that exec succeeded

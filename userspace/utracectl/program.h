@@ -32,7 +32,10 @@ class Program {
   // What came of the exec, once the program is not held at it (any more).
   std::optional<int> Confirm();
 
-  // Its wait status; only once.
+  // So that its reaping shows while it is still looked for.
+  void Reap() { command_.Reap(); }
+
+  // Its wait status.
   absl::StatusOr<int> Wait() { return command_.Wait(); }
 
  private:

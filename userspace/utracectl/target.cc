@@ -49,7 +49,8 @@ void AddTargetOptions(CLI::App& app, TargetOptions* options) {
       ->type_name("N");
   app.add_flag("--no-module", options->no_module,
                "take calls from the raw tracepoint even if the utrace module is loaded");
-  app.add_flag("-v,--verbose", options->verbose, "say where calls come from, and why");
+  app.add_flag("-v,--verbose", options->verbose,
+               "say where calls come from, and why; with the module, when processes were reaped");
   app.footer("After the options: [--] PROGRAM ARG..., unless -p is given.");
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "userspace/libutrace/bpf/observer.h"
 #include "userspace/utracectl/command.h"
 #include "userspace/utracectl/program.h"
@@ -27,6 +28,9 @@ struct TargetOptions {
 // -f, -p, -u, -s, --no-module, -v.
 void AddTargetOptions(CLI::App& app, TargetOptions* options);
 
+// How long the program's end may go unseen while its trace is read.
+inline constexpr absl::Duration kProgramLook = absl::Milliseconds(20);
+
 // The observer with its targets, and the program if there is one: held until Release().
 class Target {
  public:
@@ -43,6 +47,11 @@ class Target {
 
   // Lets the program run. The exit status if it could not, after saying so.
   std::optional<int> Release();
+
+  // Reaps the program, if there is one and it has ended.
+  void Reap() {
+    if (program_.has_value()) program_->Reap();
+  }
 
   // Waits for the program, if there is one, and gives our exit status: 1 after `failure`, or if one
   // of the processes could not be watched; 3 if too much was lost. Else how the program ended is

@@ -42,7 +42,7 @@ constexpr absl::Duration kScanPeriod = absl::Milliseconds(100);
 // At most this much at once, so that the kernel gets room back early.
 constexpr size_t kPiece = size_t{4} << 20;
 
-// How long after a thread's exit the module may tell its death.
+// How long after the last thread's exit the module may tell its death, and its reaping.
 constexpr absl::Duration kDeathDelay = absl::Milliseconds(200);
 
 // Shared among the CPUs, if nobody says how much each gets; each at least so much.
@@ -239,7 +239,7 @@ absl::Status Observer::AttachEngine(const UniqueFd& pidfd, pid_t pid) {
   const AttachTarget target =
       follow_ ? AttachTarget::ProcessAndChildren(pidfd, pid) : AttachTarget::Process(pidfd, pid);
   const absl::StatusOr<Engine> engine =
-      session_->Attach(target.ForTracepoints(), UTRACE_EVENT(SYSCALL_EXIT));
+      session_->Attach(target.ForTracepoints(), UTRACE_EVENT(SYSCALL_EXIT) | UTRACE_EVENT(REAP));
   if (engine.ok() || ErrnoOf(engine.status()) == ESRCH) return absl::OkStatus();
   return LeaveModule(engine.status());
 }
@@ -272,8 +272,12 @@ bool Observer::NothingMoreComes() {
     no_threads_since_ = absl::InfiniteFuture();
     return false;
   }
-  // The module tells deaths a little after their exits; it may have been made to leave meanwhile.
-  if (!session_ || __atomic_load_n(&skeleton_->bss->deaths_due, __ATOMIC_ACQUIRE) == 0) return true;
+  // The module tells deaths a little after their exits, and reapings when parents wait, if they do;
+  // it may have been made to leave meanwhile.
+  if (!session_ || (__atomic_load_n(&skeleton_->bss->deaths_due, __ATOMIC_ACQUIRE) == 0 &&
+                    __atomic_load_n(&skeleton_->bss->reaps_due, __ATOMIC_ACQUIRE) == 0)) {
+    return true;
+  }
   const absl::Time now = absl::Now();
   no_threads_since_ = std::min(no_threads_since_, now);
   return now - no_threads_since_ > kDeathDelay;

@@ -28,15 +28,17 @@ RecordingInfo Describe(const RecordOptions& options, const ProgramArgs& program,
   return info;
 }
 
-absl::Status Drain(Observer& observer, RecordWriter& writer) {
+absl::Status Drain(Target& target, RecordWriter& writer) {
+  Observer& observer = target.GetObserver();
   bool detached = false;
   while (!observer.AtEnd()) {
     if (Interrupted() && !detached) {
       observer.Detach();
       detached = true;
     }
-    RETURN_IF_ERROR(observer.Read(absl::Milliseconds(100),
-                                  [&writer](Bytes frames) { return writer.Append(frames); }));
+    target.Reap();
+    RETURN_IF_ERROR(
+        observer.Read(kProgramLook, [&writer](Bytes frames) { return writer.Append(frames); }));
   }
   return absl::OkStatus();
 }
@@ -54,7 +56,7 @@ int Record(const RecordOptions& options, const ProgramArgs& program) {
   CatchInterrupts();
   if (const std::optional<int> failed = target->Release()) return *failed;
   Observer& observer = target->GetObserver();
-  absl::Status status = Drain(observer, **writer);
+  absl::Status status = Drain(*target, **writer);
   observer.Detach();
   const absl::StatusOr<uint64_t> lost = observer.Dropped();
   if (status.ok()) status = lost.ok() ? (*writer)->Finish(*lost) : lost.status();

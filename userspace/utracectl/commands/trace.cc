@@ -26,6 +26,7 @@ std::unique_ptr<EventWriter> MakeWriter(const TraceOptions& options, uint64_t th
   TextOptions text;
   text.decode = decode;
   text.threads = threads;
+  text.reapings = options.target.verbose;
   text.always_number = options.target.follow && !options.output.empty();
   return std::make_unique<TextWriter>(text);
 }
@@ -42,7 +43,8 @@ absl::Status Drain(Target& target, EventStream& stream, EventWriter& writer, Out
     if (event.ok() && !event->has_value()) {
       // Nothing there: show what we have before we wait.
       if (absl::Status status = output.Flush(); !status.ok()) return status;
-      event = stream.Next(absl::Milliseconds(100));
+      target.Reap();
+      event = stream.Next(kProgramLook);
     }
     if (!event.ok()) return event.status();
     if (!event->has_value()) continue;

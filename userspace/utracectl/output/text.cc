@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <variant>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "userspace/libutrace/decode/constants.h"
@@ -66,6 +68,8 @@ void TextWriter::Write(const Event& event, std::string* out) {
   } else if (live_ > 1 && event.tid != 0) {
     line = absl::StrFormat("[pid %5d] ", event.tid);
   }
+  // Other threads' remains go by themselves.
+  if (std::holds_alternative<ReapEvent>(event.body) && event.tid != event.pid) return;
   const size_t prefix = line.size();
   std::visit([&](const auto& body) { Body(body, &line); }, event.body);
   if (line.size() == prefix) return;
@@ -151,6 +155,9 @@ void TextWriter::Body(const JobControlEvent& job, std::string* line) {
 
 // The exit's line has said it; -j shows these too.
 void TextWriter::Body(const DeathEvent&, std::string*) {}
-void TextWriter::Body(const ReapEvent&, std::string*) {}
+
+void TextWriter::Body(const ReapEvent&, std::string* line) {
+  if (options_.reapings) line->append("--- reaped ---");
+}
 
 }  // namespace utrace

@@ -16,6 +16,8 @@ struct TextOptions {
   uint64_t threads = 1;
   // Put the thread's number before every line, as a file of several processes needs it.
   bool always_number = false;
+  // Say of processes when they were reaped, too.
+  bool reapings = false;
 };
 
 // Lines in the form of strace -f, so that eyes and parsers trained on it work.

@@ -151,7 +151,8 @@ class CliReusedNumberTest : public CliRefusalTest {
     EXPECT_EQ(device.Control(engine, 0, UTRACE_DETACH), 0);
     const int status = stop.Wait();
     EXPECT_TRUE(Device::Open(O_RDONLY).List().empty());
-    EXPECT_EQ(StateOf(number), 'S');
+    // It may still be on its way there from its fork; held it would not get there.
+    EXPECT_TRUE(Eventually([&] { return StateOf(number) == 'S'; }));
     return {status, stop.Out(), stop.Err()};
   }
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SEED-1, SEED-2 and SEED-4 to SEED-8: job control and engines at once.
+// SEED-1 to SEED-8: job control and engines at once.
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +86,21 @@ TEST_F(SeedJctl, Seed1WhoAsksAgainIsToldOnce) {
   Send(SIGCONT);
   EXPECT_TRUE(puppet_.Runs());
   EXPECT_EQ(SeedCalls(), (Calls{"1 stopping", "1 continued"}));
+}
+
+// Gone before the lock was taken: nobody is told, and what was its own is let go once.
+TEST_F(SeedJctl, Seed3WhoLeavesWhileAStopIsToldHearsNothing) {
+  Attach(kJctl);
+  ParkAtStop();
+  EXPECT_EQ(engine_.Control(UTRACE_DETACH), 0);
+  engine_.Put();
+  EXPECT_EQ(SeedCalls(), Calls{"1 release"});
+  gates_.Open("jctl-in");
+  EXPECT_TRUE(IsJobStopped());
+  Send(SIGCONT);
+  EXPECT_TRUE(puppet_.Runs());
+  EXPECT_EQ(SeedCalls(), Calls{"1 release"});
+  EXPECT_EQ(engine_.released(), 1u);
 }
 
 TEST_F(SeedJctl, Seed2AStopAndItsEndAreToldInTheirOrder) {

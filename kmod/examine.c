@@ -153,25 +153,46 @@ int utrace_abort_syscall(struct utrace_engine *engine, u64 seq, long result)
 }
 EXPORT_SYMBOL_GPL(utrace_abort_syscall);
 
+/* An errno for a verdict that cannot be. */
+static int check_verdict(const struct utrace *utrace, u32 verdict,
+			 const struct kernel_siginfo *info)
+{
+	switch (verdict) {
+	case UTRACE_SIGNAL_IGN:
+		return info ? -EINVAL : 0;
+	case UTRACE_SIGNAL_TERM:
+	case UTRACE_SIGNAL_CORE:
+	case UTRACE_SIGNAL_STOP:
+		/* As the kernel protects it (H-16). */
+		if (utrace->task->signal->flags & SIGNAL_UNKILLABLE)
+			return -EPERM;
+		fallthrough;
+	case UTRACE_SIGNAL_DELIVER:
+		return info && (!info->si_signo || !valid_signal(info->si_signo)) ? -EINVAL : 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 int utrace_set_signal(struct utrace_engine *engine, u64 seq, u32 verdict,
 		      const struct kernel_siginfo *info)
 {
 	struct utrace_link *link = to_link(engine);
 	struct utrace *utrace = link->utrace;
-	int ret = 0;
+	int ret;
 
-	if (verdict != UTRACE_SIGNAL_IGN &&
-	    (verdict != UTRACE_SIGNAL_DELIVER || !info->si_signo || !valid_signal(info->si_signo)))
-		return -EINVAL;
 	spin_lock_irq(&utrace->lock);
-	if (link->flags & UTRACE_LINK_DETACHED) {
+	if (link->flags & UTRACE_LINK_DETACHED)
 		ret = -ESRCH;
-	} else if (!utrace->answer || !answers_open(link, seq)) {
+	else if (!utrace->answer || !answers_open(link, seq))
 		ret = -EINVAL;
-	} else {
+	else
+		ret = check_verdict(utrace, verdict, info);
+	if (!ret) {
 		utrace->answer->given = true;
 		utrace->answer->verdict = verdict;
-		if (verdict == UTRACE_SIGNAL_DELIVER)
+		utrace->answer->changed = info;
+		if (info)
 			copy_siginfo(&utrace->answer->info, info);
 	}
 	spin_unlock_irq(&utrace->lock);

@@ -97,17 +97,21 @@ int session_resume(struct session_thread *t, u64 seq, bool foreign)
 	return 0;
 }
 
+static u32 session_verdict(const struct utrace_answer *answer)
+{
+	return answer->action & UTRACE_SIGNAL_MASK;
+}
+
 static int session_answer_check(const struct utrace_answer *answer)
 {
-	/* And UTRACE_SIGNAL_IGN. */
-	bool abort = (answer->action & UTRACE_SYSCALL_MASK) == UTRACE_SYSCALL_ABORT;
 	u32 signal = answer->flags & UTRACE_ANSWER_SET_SIGNAL;
+	u32 verdict = session_verdict(answer);
 
 	if ((answer->flags & ~UTRACE_ANSWER_FLAGS_ALL) || answer->reserved || answer->tid <= 0 ||
 	    answer->seq == UTRACE_SEQ_LATEST ||
-	    (answer->action & ~(UTRACE_RESUME_MASK | UTRACE_SYSCALL_ABORT)) ||
-	    (abort && (answer->flags & UTRACE_ANSWER_SET_CALL)) ||
-	    (signal && (abort || answer->flags != signal)))
+	    (answer->action & ~(UTRACE_RESUME_MASK | UTRACE_SIGNAL_MASK)) ||
+	    verdict > UTRACE_SIGNAL_STOP || (verdict && (answer->flags & UTRACE_ANSWER_SET_CALL)) ||
+	    (signal && (verdict == UTRACE_SIGNAL_IGN || answer->flags != signal)))
 		return -EINVAL;
 	switch (answer->action & UTRACE_RESUME_MASK) {
 	case UTRACE_RESUME:
@@ -122,21 +126,21 @@ static int session_answer_check(const struct utrace_answer *answer)
 
 static bool session_writes(const struct utrace_answer *answer)
 {
-	return answer->flags || (answer->action & UTRACE_SYSCALL_MASK);
+	return answer->flags || session_verdict(answer);
 }
 
 /* Is the thread held where what the answer writes makes sense?  Under the lock. */
 static bool session_fits(const struct session_thread *t, const struct utrace_answer *answer)
 {
-	bool abort = answer->action & UTRACE_SYSCALL_MASK;
+	u32 verdict = session_verdict(answer);
 
 	if (t->held_seq != answer->seq)
 		return false;
 	if (session_at_signal(t))
 		return !(answer->flags & ~UTRACE_ANSWER_SET_SIGNAL);
-	if (answer->flags & UTRACE_ANSWER_SET_SIGNAL)
+	if ((answer->flags & UTRACE_ANSWER_SET_SIGNAL) || verdict > UTRACE_SYSCALL_ABORT)
 		return false;
-	if (abort || (answer->flags & UTRACE_ANSWER_SET_CALL))
+	if (verdict || (answer->flags & UTRACE_ANSWER_SET_CALL))
 		return t->event == UTRACE_EVENT_BIT_SYSCALL_ENTRY;
 	return t->event == UTRACE_EVENT_BIT_SYSCALL_EXIT;
 }
@@ -159,8 +163,8 @@ static int session_set_signal(struct session_thread *t, const struct utrace_answ
 	kernel_siginfo_t info;
 
 	memcpy(&info, answer->siginfo, sizeof(info));
-	return utrace_set_signal(t->engine, answer->seq, answer->action & UTRACE_SIGNAL_MASK,
-				 &info);
+	return utrace_set_signal(t->engine, answer->seq, session_verdict(answer),
+				 answer->flags & UTRACE_ANSWER_SET_SIGNAL ? &info : NULL);
 }
 
 /* Changes the call or the signal at which the thread is held. */
@@ -179,7 +183,7 @@ static int session_rewrite(struct session_thread *t, const struct utrace_answer 
 		return -EINVAL;
 	if (signal)
 		return session_set_signal(t, answer);
-	if (answer->action & UTRACE_SYSCALL_MASK)
+	if (session_verdict(answer))
 		return utrace_abort_syscall(
 			t->engine, answer->seq,
 			answer->flags & UTRACE_ANSWER_SET_RESULT ? answer->result : -ENOSYS);

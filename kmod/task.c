@@ -28,8 +28,36 @@ int utrace_task_init(task_work_func_t work)
 	return utrace_cache ? 0 : -ENOMEM;
 }
 
+/*
+ * Stopped with its group between the verdict about a fault and what comes of it, and meanwhile its
+ * engine left and then the hooks: it is as if nobody had decided anything.
+ */
+static void retire_leftovers(void)
+{
+	struct utrace *utrace, *left;
+	int bucket;
+
+	do {
+		left = NULL;
+		spin_lock(&table_lock);
+		hash_for_each(table, bucket, utrace, hash)
+			left = utrace;
+		if (left)
+			utrace_hold_ref(left);
+		spin_unlock(&table_lock);
+		if (left) {
+			spin_lock_irq(&left->lock);
+			memset(&left->forced, 0, sizeof(left->forced));
+			spin_unlock_irq(&left->lock);
+			utrace_retire_if_idle(left);
+			utrace_put(left);
+		}
+	} while (left);
+}
+
 void utrace_task_exit(void)
 {
+	retire_leftovers();
 	/* Uninterruptible: the module's text must not go before the last thread has left it. */
 	wait_event(utrace_gone, !atomic_read(&utrace_count));
 	/* The last instructions after the last put; then what call_rcu() has yet to free. */
@@ -205,6 +233,14 @@ static bool is_our_work(struct callback_head *work, void *ours)
 	return work == ours;
 }
 
+/*
+ * What was decided about a signal outlives who decided it.  Lock held.
+ */
+static bool awaits_verdict(const struct utrace *utrace)
+{
+	return (utrace->answer || utrace->forced.verdict) && !utrace->dead;
+}
+
 void utrace_retire_if_idle(struct utrace *utrace)
 {
 	bool retired = false;
@@ -214,7 +250,8 @@ void utrace_retire_if_idle(struct utrace *utrace)
 		return;
 	spin_lock(&table_lock);
 	spin_lock_irq(&utrace->lock);
-	if (!utrace->retired && list_empty(&utrace->attached) && list_empty(&utrace->attaching)) {
+	if (!utrace->retired && list_empty(&utrace->attached) && list_empty(&utrace->attaching) &&
+	    !awaits_verdict(utrace)) {
 		utrace->retired = true;
 		retired = true;
 		utrace->events = 0;

@@ -21,8 +21,24 @@ struct utrace_link;
 /* What was decided about a signal while the thread was held at it. */
 struct utrace_signal_answer {
 	bool given;
+	/* Is there an info? */
+	bool changed;
 	u32 verdict;
 	kernel_siginfo_t info;
+};
+
+/*
+ * A verdict that only the kernel's own code can carry out, which is given another signal meanwhile:
+ * SIGKILL or SIGSTOP, of which the disposition cannot be but the default.  Set by the thread, under
+ * both siglock and its lock; it keeps the thread from being retired.
+ */
+struct utrace_forced {
+	/* UTRACE_SIGNAL_TERM, CORE or STOP; 0: none. */
+	u32 verdict;
+	/* By which signal it is to look. */
+	int sig;
+	/* get_signal() has it by now. */
+	bool taken;
 };
 
 /**
@@ -105,6 +121,7 @@ struct utrace {
 	 * none.  The thread's own.
 	 */
 	int signal_told;
+	struct utrace_forced forced;
 	/* Among those that are asked before their signals are sent. */
 	struct utrace_receiver receiver;
 };

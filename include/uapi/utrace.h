@@ -91,6 +91,10 @@ enum utrace_syscall_action {
 enum utrace_signal_action {
 	UTRACE_SIGNAL_DELIVER = 0x00, /* what its disposition says */
 	UTRACE_SIGNAL_IGN = 0x10,     /* nothing: it is dropped */
+	/* Whatever its disposition says, and of any number: */
+	UTRACE_SIGNAL_TERM = 0x20, /* the process ends by it, without a core dump */
+	UTRACE_SIGNAL_CORE = 0x30, /* the process dumps core, and ends by it */
+	UTRACE_SIGNAL_STOP = 0x40, /* the process stops by it, as in job control */
 };
 
 #define UTRACE_SIGNAL_MASK 0xf0u
@@ -261,7 +265,7 @@ struct utrace_notice {
 #define UTRACE_ANSWER_SET_CALL (1u << 0) /* at entry: run `nr` with `args` instead */
 #define UTRACE_ANSWER_SET_RESULT \
 	(1u << 1) /* at exit, or with ABORT: `result` is what the program sees */
-/* At a signal: deliver what `siginfo` says instead, with its si_signo. */
+/* At a signal: it is what `siginfo` says instead, with its si_signo.  Not with IGN. */
 #define UTRACE_ANSWER_SET_SIGNAL (1u << 2)
 #define UTRACE_ANSWER_FLAGS_ALL	 0x7u
 

@@ -27,6 +27,12 @@ DEFINE_STATIC_CALL_NULL(utrace_k_ptrace_may_access, ptrace_may_access);
 DEFINE_STATIC_CALL_NULL(utrace_k_task_work_cancel_match, task_work_cancel_match);
 DEFINE_STATIC_CALL_NULL(utrace_k_access_remote_vm, access_remote_vm);
 DEFINE_STATIC_CALL_NULL(utrace_k___audit_ptrace, __audit_ptrace);
+DEFINE_STATIC_CALL_NULL(utrace_k_proc_coredump_connector, proc_coredump_connector);
+#ifdef UTRACE_COREDUMP_IS_OF_VFS
+DEFINE_STATIC_CALL_NULL(utrace_k_vfs_coredump, vfs_coredump);
+#else
+DEFINE_STATIC_CALL_NULL(utrace_k_do_coredump, do_coredump);
+#endif
 DEFINE_STATIC_CALL_NULL(utrace_k_pidfd_get_pid, pidfd_get_pid);
 DEFINE_STATIC_CALL_NULL(utrace_k_ftrace_location, ftrace_location);
 #ifndef SUID_DUMP_USER
@@ -95,6 +101,13 @@ static struct symbol symbols[] = {
 		 "to read and write the memory of a held thread"),
 	FUNCTION(__audit_ptrace, "void (struct task_struct *)",
 		 "so that the audit log has who traced whom"),
+	FUNCTION(proc_coredump_connector, "void (struct task_struct *)",
+		 "to tell, as the kernel does, that a core is dumped"),
+#ifdef UTRACE_COREDUMP_IS_OF_VFS
+	FUNCTION(vfs_coredump, "void (const kernel_siginfo_t *)", "to dump core for any signal"),
+#else
+	FUNCTION(do_coredump, "void (const kernel_siginfo_t *)", "to dump core for any signal"),
+#endif
 	FUNCTION(pidfd_get_pid, "struct pid *(unsigned int, unsigned int *)",
 		 "to attach by a pidfd"),
 #ifndef SUID_DUMP_USER

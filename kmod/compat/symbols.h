@@ -13,6 +13,8 @@
 
 #include <linux/audit.h>
 #include <linux/cgroup.h>
+#include <linux/cn_proc.h>
+#include <linux/coredump.h>
 #include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
@@ -55,6 +57,12 @@ DECLARE_STATIC_CALL(utrace_k_ptrace_may_access, ptrace_may_access);
 DECLARE_STATIC_CALL(utrace_k_task_work_cancel_match, task_work_cancel_match);
 DECLARE_STATIC_CALL(utrace_k_access_remote_vm, access_remote_vm);
 DECLARE_STATIC_CALL(utrace_k___audit_ptrace, __audit_ptrace);
+DECLARE_STATIC_CALL(utrace_k_proc_coredump_connector, proc_coredump_connector);
+#ifdef UTRACE_COREDUMP_IS_OF_VFS
+DECLARE_STATIC_CALL(utrace_k_vfs_coredump, vfs_coredump);
+#else
+DECLARE_STATIC_CALL(utrace_k_do_coredump, do_coredump);
+#endif
 DECLARE_STATIC_CALL(utrace_k_pidfd_get_pid, pidfd_get_pid);
 DECLARE_STATIC_CALL(utrace_k_ftrace_location, ftrace_location);
 
@@ -124,6 +132,17 @@ static inline int k_access_remote_vm(struct mm_struct *mm, unsigned long addr, v
 				     unsigned int gup_flags)
 {
 	return static_call(utrace_k_access_remote_vm)(mm, addr, buf, len, gup_flags);
+}
+
+/* In the thread that ends, before its group does. */
+static inline void k_coredump(const struct kernel_siginfo *info)
+{
+	static_call(utrace_k_proc_coredump_connector)(current);
+#ifdef UTRACE_COREDUMP_IS_OF_VFS
+	static_call(utrace_k_vfs_coredump)(info);
+#else
+	static_call(utrace_k_do_coredump)(info);
+#endif
 }
 
 /* As audit_ptrace(): nothing unless the caller's system call is being audited. */

@@ -36,6 +36,22 @@ bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queue
 /* @sig, just put into current's own queue, is what was decided about another: not to be told. */
 void utrace_signal_told(int sig);
 
+/* A verdict that was just given, and waits for utrace_take_forced(); 0: none. */
+u32 utrace_forced_verdict(void);
+
+/*
+ * What get_signal() is to be given for a verdict that only it can carry out: SIGKILL or SIGSTOP, 0
+ * if there is none.  siglock held.
+ */
+int utrace_take_forced(kernel_siginfo_t *info);
+
+/*
+ * Get_signal() carries it out: by which signal it is to look, 0 if nothing was forced.  A core is
+ * dumped by the second.  siglock is held by the first, and not by the second.
+ */
+int utrace_forced_stop(void);
+int utrace_forced_end(void);
+
 /*
  * Current is about to stop with its group: @sig begins the stop, 0: it takes part.  It goes on:
  * true if it was in such a stop.  Both with siglock held, which is dropped and taken again

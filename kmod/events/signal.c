@@ -6,6 +6,7 @@
 #include <linux/signal.h>
 
 #include "../compat/siglock.h"
+#include "../compat/symbols.h"
 #include "../report.h"
 #include "../stop.h"
 #include "events.h"
@@ -33,6 +34,19 @@ static u32 event_of(int sig)
 	return sig_kernel_coredump(sig) ? UTRACE_EVENT(SIGNAL_CORE) : UTRACE_EVENT(SIGNAL_TERM);
 }
 
+/* Nor is anything forced on an init, which the kernel protects (H-16). */
+static bool is_forced(const struct utrace_pass *pass)
+{
+	switch (pass->verdict) {
+	case UTRACE_SIGNAL_TERM:
+	case UTRACE_SIGNAL_CORE:
+	case UTRACE_SIGNAL_STOP:
+		return pass->info->si_signo &&
+		       !(READ_ONCE(current->signal->flags) & SIGNAL_UNKILLABLE);
+	}
+	return false;
+}
+
 /* The verdict given while the thread was held, over the one of the pass. */
 static void take_verdict(struct utrace_pass *pass, struct utrace_signal_answer *answer)
 {
@@ -40,14 +54,21 @@ static void take_verdict(struct utrace_pass *pass, struct utrace_signal_answer *
 
 	spin_lock_irq(&utrace->lock);
 	utrace->answer = NULL;
-	spin_unlock_irq(&utrace->lock);
 	if (answer->given) {
 		pass->verdict = answer->verdict;
-		if (answer->verdict == UTRACE_SIGNAL_DELIVER)
+		if (answer->changed)
 			copy_siginfo(pass->info, &answer->info);
 	}
 	if (pass->verdict == UTRACE_SIGNAL_IGN || !valid_signal(pass->info->si_signo))
 		pass->info->si_signo = 0;
+	if (is_forced(pass)) {
+		copy_siginfo(&utrace->siginfo, pass->info);
+		utrace->forced = (struct utrace_forced){
+			.verdict = pass->verdict,
+			.sig = pass->info->si_signo,
+		};
+	}
+	spin_unlock_irq(&utrace->lock);
 }
 
 static void tell(struct utrace_pass *pass)
@@ -105,4 +126,94 @@ void utrace_signal_told(int sig)
 		return;
 	utrace->signal_told = sig;
 	utrace_put(utrace);
+}
+
+u32 utrace_forced_verdict(void)
+{
+	struct utrace *utrace = utrace_find(current);
+	u32 verdict = 0;
+
+	if (!utrace)
+		return 0;
+	if (!utrace->forced.taken)
+		verdict = utrace->forced.verdict;
+	utrace_put(utrace);
+	return verdict;
+}
+
+int utrace_take_forced(kernel_siginfo_t *info)
+{
+	struct utrace *utrace = utrace_find(current);
+	struct utrace_forced *forced;
+	int sig = 0;
+
+	lockdep_assert_held(own_siglock());
+	if (!utrace)
+		return 0;
+	forced = &utrace->forced;
+	spin_lock(&utrace->lock);
+	if (forced->taken) {
+		/* A debugger would not have it. */
+		memset(forced, 0, sizeof(*forced));
+	} else if (forced->verdict) {
+		forced->taken = true;
+		sig = forced->verdict == UTRACE_SIGNAL_STOP ? SIGSTOP : SIGKILL;
+		copy_siginfo(info, &utrace->siginfo);
+		info->si_signo = sig;
+	}
+	spin_unlock(&utrace->lock);
+	utrace_put(utrace);
+	return sig;
+}
+
+/* What get_signal() was given in its place comes to be now.  True: it was given that. */
+static bool settle_forced(struct utrace *utrace, bool stop, struct utrace_forced *was)
+{
+	struct utrace_forced *forced = &utrace->forced;
+	unsigned long irq;
+	bool mine;
+
+	spin_lock_irqsave(&utrace->lock, irq);
+	mine = forced->taken && (forced->verdict == UTRACE_SIGNAL_STOP) == stop;
+	if (mine) {
+		*was = *forced;
+		memset(forced, 0, sizeof(*forced));
+	}
+	spin_unlock_irqrestore(&utrace->lock, irq);
+	return mine;
+}
+
+int utrace_forced_stop(void)
+{
+	struct utrace *utrace = utrace_find(current);
+	struct utrace_forced was = {};
+
+	lockdep_assert_held(own_siglock());
+	if (!utrace)
+		return 0;
+	if (settle_forced(utrace, true, &was)) {
+		/* Not under siglock.  The kernel looks next for a SIGCONT that comes meanwhile. */
+		spin_unlock_irq(own_siglock());
+		utrace_retire_if_idle(utrace);
+		spin_lock_irq(own_siglock());
+	}
+	utrace_put(utrace);
+	return was.sig;
+}
+
+int utrace_forced_end(void)
+{
+	struct utrace *utrace = utrace_find(current);
+	struct utrace_forced was = {};
+
+	if (!utrace)
+		return 0;
+	if (settle_forced(utrace, false, &was)) {
+		/* First: for however long the dump takes nobody waits for this thread. */
+		utrace_retire_if_idle(utrace);
+		if (was.verdict == UTRACE_SIGNAL_CORE)
+			k_coredump(&utrace->siginfo);
+	}
+	utrace_put(utrace);
+	return was.sig;
 }

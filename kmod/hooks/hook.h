@@ -14,7 +14,7 @@
 
 #define UTRACE_HOOK_ID(name, when, type) UTRACE_HOOK_##name,
 enum utrace_hook_id {
-	UTRACE_HOOKS(UTRACE_HOOK_ID, UTRACE_HOOK_ID) UTRACE_HOOK_COUNT
+	UTRACE_HOOKS(UTRACE_HOOK_ID, UTRACE_HOOK_ID, UTRACE_HOOK_ID) UTRACE_HOOK_COUNT
 };
 #undef UTRACE_HOOK_ID
 
@@ -93,12 +93,12 @@ bool utrace_instead_prepare_signal(int sig, struct task_struct *task, bool force
 bool utrace_original_prepare_signal(int sig, struct task_struct *task, bool force);
 void utrace_instead_complete_signal(int sig, struct task_struct *task, enum pid_type type);
 void utrace_original_complete_signal(int sig, struct task_struct *task, enum pid_type type);
-void utrace_before_do_signal_stop(int sig);
+int utrace_before_do_signal_stop(int sig);
 void utrace_instead_exit_signals(struct task_struct *task);
 void utrace_original_exit_signals(struct task_struct *task);
 void utrace_before_wake_up_new_task(struct task_struct *child);
 void utrace_before_proc_exec_connector(struct task_struct *task);
-void utrace_before_do_group_exit(int code);
+int utrace_before_do_group_exit(int code);
 void utrace_before_do_exit(long code);
 void utrace_before_proc_exit_connector(struct task_struct *task);
 void utrace_before_release_task(struct task_struct *task);

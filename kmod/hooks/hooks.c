@@ -44,7 +44,7 @@ struct hook {
 	extern unsigned long utrace_continue_##name; \
 	void utrace_thunk_##name(void);
 #define DECLARE_INSTEAD(name, when, type) extern unsigned long utrace_continue_##name;
-UTRACE_HOOKS(DECLARE_BEFORE, DECLARE_INSTEAD)
+UTRACE_HOOKS(DECLARE_BEFORE, DECLARE_BEFORE, DECLARE_INSTEAD)
 
 #define ROW(function, condition, prototype, destination) \
 	[UTRACE_HOOK_##function] = { \
@@ -56,7 +56,8 @@ UTRACE_HOOKS(DECLARE_BEFORE, DECLARE_INSTEAD)
 	},
 #define ROW_BEFORE(name, when, type)  ROW(name, when, type, utrace_thunk_##name)
 #define ROW_INSTEAD(name, when, type) ROW(name, when, type, utrace_instead_##name)
-static const struct hook hooks[UTRACE_HOOK_COUNT] = { UTRACE_HOOKS(ROW_BEFORE, ROW_INSTEAD) };
+static const struct hook hooks[UTRACE_HOOK_COUNT] = { UTRACE_HOOKS(ROW_BEFORE, ROW_BEFORE,
+								   ROW_INSTEAD) };
 
 /* The ftrace site of each. */
 static unsigned long sites[UTRACE_HOOK_COUNT] __ro_after_init;

@@ -8,11 +8,15 @@
 #include "hook.h"
 
 /* siglock held.  @sig: what begins the stop, 0 to take part in one. */
-void utrace_before_do_signal_stop(int sig)
+int utrace_before_do_signal_stop(int sig)
 {
 	UTRACE_HOOK(do_signal_stop);
 
+	/* The only one that can be forced. */
+	if (sig == SIGSTOP)
+		sig = utrace_forced_stop() ?: sig;
 	utrace_report_stopping(sig);
+	return sig;
 }
 
 /* In do_exit(): from now on @task, current, takes part in nothing of its group's any more. */

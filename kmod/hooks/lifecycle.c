@@ -25,14 +25,19 @@ void utrace_before_proc_exec_connector(struct task_struct *task)
  * A thread that brings its group's exit about is seen here first, while SIGKILL still works as
  * always; one that only follows its group is seen in do_exit().
  */
-void utrace_before_do_group_exit(int code)
+int utrace_before_do_group_exit(int code)
 {
 	UTRACE_HOOK(do_group_exit);
 	const struct signal_struct *signal = current->signal;
 
+	/* The code of whatever ended the group meanwhile goes before it. */
+	if (code == SIGKILL)
+		code = utrace_forced_end() ?: code;
+
 	/* Racing with the start of a group exit is harmless: a hold then ends at once. */
 	if (!(READ_ONCE(signal->flags) & SIGNAL_GROUP_EXIT) && !READ_ONCE(signal->group_exec_task))
 		utrace_report_exit(code, true);
+	return code;
 }
 
 /*

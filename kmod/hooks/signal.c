@@ -76,6 +76,12 @@ static bool settle_fault(int sig, kernel_siginfo_t *info)
 
 	if (own_end_decided())
 		return false;
+	if (utrace_forced_verdict()) {
+		/* Before it looks for that it would take another fault. */
+		for (; queued; queued = first_fault())
+			take_fault(queued->info.si_signo);
+		return false;
+	}
 	if (info->si_signo == sig && info->si_code > SI_USER) {
 		if (there)
 			copy_siginfo(&queued->info, info);
@@ -134,13 +140,17 @@ static bool begin_anew(void)
 int utrace_instead_dequeue_signal(UTRACE_DEQUEUE_PARAMETERS)
 {
 	UTRACE_HOOK(dequeue_signal);
-	int sig;
+	int sig, forced;
 
 	/* As get_signal() alone asks: see below. */
 	if (mask == &current->blocked && utrace_report_continued() && begin_anew()) {
 		set_thread_flag(TIF_SIGPENDING);
 		return 0;
 	}
+	/* About a fault. */
+	forced = mask == &current->blocked ? utrace_take_forced(info) : 0;
+	if (forced)
+		return forced;
 	for (;;) {
 		sig = utrace_original_dequeue_signal(UTRACE_DEQUEUE_ARGUMENTS(mask, info, type));
 		/* signalfd and sigtimedwait() ask by a set of their own: there it is data. */
@@ -149,6 +159,9 @@ int utrace_instead_dequeue_signal(UTRACE_DEQUEUE_PARAMETERS)
 		if (!utrace_report_signal(info, *type, false))
 			return sig;
 		sig = info->si_signo;
+		forced = own_end_decided() ? 0 : utrace_take_forced(info);
+		if (forced)
+			return forced;
 		/*
 		 * It stays, for the image of a sibling's exec or until the new one is not blocked.
 		 */

@@ -4,6 +4,8 @@
  *
  * BEFORE(name, when, type): utrace_before_name() runs first, with the function's own arguments, and
  *	leaves no frame behind: the original then runs as if called by its caller.
+ * CHANGING(name, when, type): the same, and what it returns, an int, is the function's first
+ *	argument.
  * INSTEAD(name, when, type): utrace_instead_name() runs in its place and may call the original,
  *	utrace_original_name().
  *
@@ -20,7 +22,7 @@
 #ifndef UTRACE_HOOKS_TABLE_H
 #define UTRACE_HOOKS_TABLE_H
 
-#define UTRACE_HOOKS(BEFORE, INSTEAD) \
+#define UTRACE_HOOKS(BEFORE, CHANGING, INSTEAD) \
 	INSTEAD(syscall_user_dispatch, ALWAYS, "bool (struct pt_regs *)") \
 	INSTEAD(user_single_step_report, ALWAYS, "void (struct pt_regs *)") \
 	INSTEAD(user_disable_single_step, ARGUMENT, "void (struct task_struct *)") \
@@ -32,10 +34,10 @@
 	INSTEAD(dequeue_signal, MARKED, UTRACE_DEQUEUE_TYPE) \
 	INSTEAD(prepare_signal, RECEIVER, "bool (int, struct task_struct *, bool)") \
 	INSTEAD(complete_signal, RECEIVER, "void (int, struct task_struct *, enum pid_type)") \
-	BEFORE(do_signal_stop, MARKED, "bool (int)") \
+	CHANGING(do_signal_stop, MARKED, "bool (int)") \
 	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
 	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \
-	BEFORE(do_group_exit, MARKED, "void (int)") \
+	CHANGING(do_group_exit, MARKED, "void (int)") \
 	INSTEAD(exit_signals, MARKED, "void (struct task_struct *)") \
 	BEFORE(do_exit, MARKED, "void (long int)") \
 	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)") \

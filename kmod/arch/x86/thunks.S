@@ -28,7 +28,7 @@ SYM_DATA(utrace_continue_\name, .quad 0)
 	.popsection
 .endm
 
-.macro UTRACE_BEFORE name
+.macro UTRACE_BEFORE name, argument=0
 	UTRACE_CONTINUE_ADDRESS \name
 /* Its address is taken, so it begins with an ENDBR (H-12), which not every kernel's plain one does. */
 SYM_TYPED_FUNC_START(utrace_thunk_\name)
@@ -45,6 +45,9 @@ SYM_TYPED_FUNC_START(utrace_thunk_\name)
 	popq	%rdx
 	popq	%rsi
 	popq	%rdi
+.if \argument
+	movl	%eax, %edi
+.endif
 	UTRACE_CONTINUE \name
 SYM_FUNC_END(utrace_thunk_\name)
 .endm
@@ -57,7 +60,8 @@ SYM_FUNC_END(utrace_original_\name)
 .endm
 
 #define BEFORE(name, when, type)	UTRACE_BEFORE name;
+#define CHANGING(name, when, type)	UTRACE_BEFORE name, 1;
 #define INSTEAD(name, when, type)	UTRACE_INSTEAD name;
 
 	.text
-UTRACE_HOOKS(BEFORE, INSTEAD)
+UTRACE_HOOKS(BEFORE, CHANGING, INSTEAD)

@@ -97,7 +97,7 @@ std::vector<CallCase> EveryCallThereIs() {
        UTRACE_ANSWER_FLAGS_ALL,
        {FIELD(utrace_answer, reserved, 1), FIELD(utrace_answer, tid, 0),
         FIELD(utrace_answer, seq, 0), FIELD(utrace_answer, action, UTRACE_STOP),
-        FIELD(utrace_answer, action, UTRACE_RESUME | 0x20),
+        FIELD(utrace_answer, action, UTRACE_RESUME | 0x50),
         FIELD(utrace_answer, action, UTRACE_RESUME | 0x100)}},
       {"Next",
        UTRACE_IOC_NEXT,

@@ -85,17 +85,7 @@ TEST_F(SignalledCall, TakenByTheProgramItselfItIsNotTold) {
   NothingToTell();
 }
 
-class StopSignal : public SignalStop {
- protected:
-  // What its parent, this test, sees of it.
-  int StoppedBy() {
-    int status = 0;
-    if (!Eventually([&] { return waitpid(tracee_.pid(), &status, WUNTRACED | WNOHANG) > 0; },
-                    1'000))
-      return 0;
-    return WIFSTOPPED(status) ? WSTOPSIG(status) : -1;
-  }
-};
+using StopSignal = SignalStop;
 
 TEST_F(StopSignal, DeliveredStopsItAsItWould) {
   Arm(UTRACE_EVENT(SIGNAL_STOP));

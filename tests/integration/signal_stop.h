@@ -4,6 +4,7 @@
 #define TESTS_INTEGRATION_SIGNAL_STOP_H_
 
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -68,6 +69,14 @@ class SignalStop : public testing::Test {
       long now = -1;
       return file >> now && now == nr;
     });
+  }
+  // What its parent, this test, sees of it.
+  int StoppedBy() {
+    int status = 0;
+    if (!Eventually([&] { return waitpid(tracee_.pid(), &status, WUNTRACED | WNOHANG) > 0; },
+                    1'000))
+      return 0;
+    return WIFSTOPPED(status) ? WSTOPSIG(status) : -1;
   }
   // How often its handlers ran; -1 if it does not say.
   int Runs() {

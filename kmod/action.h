@@ -103,7 +103,7 @@ static inline __u32 utrace_resume_action(__u32 action)
 /* On the system call or the signal it was told: both have the same place. */
 static inline __u32 utrace_verdict(__u32 action)
 {
-	return action & UTRACE_SYSCALL_MASK;
+	return action & UTRACE_VERDICT_MASK;
 }
 
 /* The smallest wish prevails: the order of the enum is the priority. */

@@ -157,7 +157,11 @@ EXPORT_SYMBOL_GPL(utrace_abort_syscall);
 static int check_verdict(const struct utrace *utrace, u32 verdict,
 			 const struct kernel_siginfo *info)
 {
-	switch (verdict) {
+	bool hold = verdict & UTRACE_SIGNAL_HOLD;
+
+	if (hold && utrace->answer->fault)
+		return -EINVAL;
+	switch (verdict & ~UTRACE_SIGNAL_HOLD) {
 	case UTRACE_SIGNAL_IGN:
 		return info ? -EINVAL : 0;
 	case UTRACE_SIGNAL_TERM:
@@ -168,6 +172,8 @@ static int check_verdict(const struct utrace *utrace, u32 verdict,
 			return -EPERM;
 		fallthrough;
 	case UTRACE_SIGNAL_DELIVER:
+		if (hold && !info && !(verdict & UTRACE_SIGNAL_MASK))
+			return -EINVAL;
 		return info && (!info->si_signo || !valid_signal(info->si_signo)) ? -EINVAL : 0;
 	default:
 		return -EINVAL;

@@ -99,7 +99,7 @@ int session_resume(struct session_thread *t, u64 seq, bool foreign)
 
 static u32 session_verdict(const struct utrace_answer *answer)
 {
-	return answer->action & UTRACE_SIGNAL_MASK;
+	return answer->action & UTRACE_VERDICT_MASK;
 }
 
 static int session_answer_check(const struct utrace_answer *answer)
@@ -108,10 +108,11 @@ static int session_answer_check(const struct utrace_answer *answer)
 	u32 verdict = session_verdict(answer);
 
 	if ((answer->flags & ~UTRACE_ANSWER_FLAGS_ALL) || answer->reserved || answer->tid <= 0 ||
-	    answer->seq == UTRACE_SEQ_LATEST ||
-	    (answer->action & ~(UTRACE_RESUME_MASK | UTRACE_SIGNAL_MASK)) ||
-	    verdict > UTRACE_SIGNAL_STOP || (verdict && (answer->flags & UTRACE_ANSWER_SET_CALL)) ||
-	    (signal && (verdict == UTRACE_SIGNAL_IGN || answer->flags != signal)))
+	    answer->seq == UTRACE_SEQ_LATEST || (answer->action & ~UTRACE_RESUME_MASK) != verdict ||
+	    (verdict & UTRACE_SIGNAL_MASK) > UTRACE_SIGNAL_STOP ||
+	    (verdict && (answer->flags & UTRACE_ANSWER_SET_CALL)) ||
+	    (signal &&
+	     ((verdict & UTRACE_SIGNAL_MASK) == UTRACE_SIGNAL_IGN || answer->flags != signal)))
 		return -EINVAL;
 	switch (answer->action & UTRACE_RESUME_MASK) {
 	case UTRACE_RESUME:

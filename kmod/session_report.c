@@ -88,7 +88,7 @@ static u32 session_report_syscall_entry(u32 action, struct utrace_engine *engine
 					struct pt_regs *regs)
 {
 	/* What engines before this one decided about the call stands. */
-	u32 call = action & UTRACE_SYSCALL_MASK;
+	u32 call = action & UTRACE_VERDICT_MASK;
 
 	if (!session_wants_call(engine, regs))
 		return call | UTRACE_RESUME;
@@ -107,7 +107,7 @@ static u32 session_report_signal(u32 action, struct utrace_engine *engine, u32 e
 				 struct kernel_siginfo *info)
 {
 	/* As with a call. */
-	u32 verdict = action & UTRACE_SIGNAL_MASK;
+	u32 verdict = action & UTRACE_VERDICT_MASK;
 	unsigned int bit = __ffs(event);
 
 	if (!session_wants(engine, bit))

@@ -21,6 +21,8 @@ struct utrace_link;
 /* What was decided about a signal while the thread was held at it. */
 struct utrace_signal_answer {
 	bool given;
+	/* About a fault of the thread's own, which stays in its queue meanwhile. */
+	bool fault;
 	/* Is there an info? */
 	bool changed;
 	u32 verdict;

@@ -39,8 +39,8 @@ struct utrace_engine;
  * @report_signal: a signal was taken off its queue and nothing is done about it yet; @event, one of
  *	UTRACE_EVENTS_SIGNAL, is what would be.  @info may be changed, its si_signo too; the
  *	returned action carries enum utrace_signal_action: DELIVER by its disposition, or IGN, TERM,
- *	CORE or STOP whatever that says.  Signals whose disposition the kernel made
- *	unchangeable are not told
+ *	CORE or STOP whatever that says, and UTRACE_SIGNAL_HOLD, which is nothing at a fault.
+ *	Signals whose disposition the kernel made unchangeable are not told
  * @report_jctl: @type CLD_STOPPED: the thread is about to stop with its group, and @notify is
  *	CLD_STOPPED too if, as it looks now, the parent is told then.  A STOP does not keep it from
  *	that; it holds the thread when the group goes on.  CLD_CONTINUED: it goes on, or has not
@@ -320,15 +320,16 @@ int __must_check utrace_abort_syscall(struct utrace_engine *engine, u64 seq, lon
 /**
  * utrace_set_signal - decide about the signal at which this engine was called
  * @seq: the number of that callback, or UTRACE_SEQ_LATEST
- * @verdict: enum utrace_signal_action
+ * @verdict: enum utrace_signal_action, and UTRACE_SIGNAL_HOLD
  * @info: what it is instead; NULL: what the callbacks made of it.  Not with IGN
  *
  * For an engine that returned, or is about to return, STOP; resume the thread after it.  Over what
  * the callbacks decided; of several engines the last to call it prevails.
  *
- * Return: 0; -EINVAL the thread is not, or no longer, at that signal, there is no such verdict, or
- *	@info has no valid number; -EPERM the thread is of an init, which nothing may be forced on;
- *	-ESRCH detached.
+ * Return: 0; -EINVAL the thread is not, or no longer, at that signal, there is no such verdict,
+ *	@info has no valid number, or to HOLD it makes no sense: at a fault of the thread's own,
+ *	or when it is delivered as it is; -EPERM the thread is of an init, which nothing may be
+ *	forced on; -ESRCH detached.
  */
 int __must_check utrace_set_signal(struct utrace_engine *engine, u64 seq, u32 verdict,
 				   const struct kernel_siginfo *info);

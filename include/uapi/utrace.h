@@ -99,6 +99,16 @@ enum utrace_signal_action {
 
 #define UTRACE_SIGNAL_MASK 0xf0u
 
+/*
+ * With IGN, or with another in its place, or forced: before that the signal goes back to the front
+ * of its queue, as it was told, and is told again when it is taken off anew.  Not a fault of the
+ * thread's own, which comes again by itself.
+ */
+#define UTRACE_SIGNAL_HOLD 0x100u
+
+/* All that may come with an enum utrace_resume_action. */
+#define UTRACE_VERDICT_MASK (UTRACE_SIGNAL_MASK | UTRACE_SIGNAL_HOLD)
+
 /* A siginfo_t as far as it has anything in it: the rest of its 128 bytes is zero. */
 #define UTRACE_SIGINFO_SIZE 48
 
@@ -277,7 +287,7 @@ struct utrace_answer {
 	__s32 tid;
 	/*
 	 * UTRACE_RESUME, REPORT, INTERRUPT or DETACH | enum utrace_syscall_action at an entry, enum
-	 * utrace_signal_action at a signal.
+	 * utrace_signal_action and UTRACE_SIGNAL_HOLD at a signal.
 	 */
 	__u32 action;
 	__s64 result;

@@ -40,6 +40,7 @@ DEFINE_STATIC_CALL_NULL(utrace_k_task_exec_state_get_dumpable, task_exec_state_g
 #endif
 
 rwlock_t *k_tasklist_lock;
+struct kmem_cache **k_sigqueue_cachep;
 int *k_ptrace_scope;
 
 /**
@@ -118,6 +119,11 @@ static struct symbol symbols[] = {
 		.name = "tasklist_lock",
 		.why = "to keep a thread from dying while it is marked or its parent told",
 		.data = (void **)&k_tasklist_lock,
+	},
+	{
+		.name = "sigqueue_cachep",
+		.why = "to put a signal back as it was",
+		.data = (void **)&k_sigqueue_cachep,
 	},
 	{
 		.name = "ptrace_scope",

@@ -174,6 +174,8 @@ static inline enum task_dumpable k_task_exec_state_get_dumpable(struct task_stru
 #endif
 
 extern rwlock_t *k_tasklist_lock;
+/* Of struct sigqueue. */
+extern struct kmem_cache **k_sigqueue_cachep;
 /* NULL in a kernel without Yama. */
 extern int *k_ptrace_scope;
 

@@ -37,7 +37,7 @@ static u32 event_of(int sig)
 /* Nor is anything forced on an init, which the kernel protects (H-16). */
 static bool is_forced(const struct utrace_pass *pass)
 {
-	switch (pass->verdict) {
+	switch (pass->verdict & UTRACE_SIGNAL_MASK) {
 	case UTRACE_SIGNAL_TERM:
 	case UTRACE_SIGNAL_CORE:
 	case UTRACE_SIGNAL_STOP:
@@ -59,21 +59,57 @@ static void take_verdict(struct utrace_pass *pass, struct utrace_signal_answer *
 		if (answer->changed)
 			copy_siginfo(pass->info, &answer->info);
 	}
-	if (pass->verdict == UTRACE_SIGNAL_IGN || !valid_signal(pass->info->si_signo))
+	if ((pass->verdict & UTRACE_SIGNAL_MASK) == UTRACE_SIGNAL_IGN ||
+	    !valid_signal(pass->info->si_signo))
 		pass->info->si_signo = 0;
 	if (is_forced(pass)) {
 		copy_siginfo(&utrace->siginfo, pass->info);
 		utrace->forced = (struct utrace_forced){
-			.verdict = pass->verdict,
+			.verdict = pass->verdict & UTRACE_SIGNAL_MASK,
 			.sig = pass->info->si_signo,
 		};
 	}
 	spin_unlock_irq(&utrace->lock);
 }
 
-static void tell(struct utrace_pass *pass)
+/* A copy to put back, freed by the kernel as any other; NULL: no memory. */
+static struct sigqueue *copy_of(const kernel_siginfo_t *info)
 {
-	struct utrace_signal_answer answer = {};
+	struct sigqueue *copy = kmem_cache_alloc(*k_sigqueue_cachep, GFP_KERNEL);
+
+	if (!copy)
+		return NULL;
+	*copy = (struct sigqueue){};
+	INIT_LIST_HEAD(&copy->list);
+	copy_siginfo(&copy->info, info);
+	return copy;
+}
+
+/*
+ * Not sent anew: that a SIGCONT, say, was sent has had its effect.  Without a copy the number
+ * alone, as the kernel does when memory is short.  siglock held.
+ */
+static void put_back(int sig, struct sigqueue *copy, enum pid_type type)
+{
+	struct sigpending *pending = type == PIDTYPE_PID ? &current->pending :
+							   &current->signal->shared_pending;
+
+	lockdep_assert_held(own_siglock());
+	set_thread_flag(TIF_SIGPENDING);
+	if (sig < SIGRTMIN && sigismember(&pending->signal, sig)) {
+		/* It came again meanwhile, which stands for both, as ever. */
+		if (copy)
+			kmem_cache_free(*k_sigqueue_cachep, copy);
+		return;
+	}
+	sigaddset(&pending->signal, sig);
+	if (copy)
+		list_add(&copy->list, &pending->list);
+}
+
+static void tell(struct utrace_pass *pass, bool fault)
+{
+	struct utrace_signal_answer answer = { .fault = fault };
 	struct utrace *utrace = pass->utrace;
 
 	copy_siginfo(&utrace->siginfo, pass->info);
@@ -89,15 +125,19 @@ static void tell(struct utrace_pass *pass)
 bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queued)
 {
 	struct utrace_pass pass = { .may_stop = true, .info = info };
+	struct sigqueue *copy = NULL;
+	kernel_siginfo_t told;
+	int sig = info->si_signo;
+	bool hold;
 
 	lockdep_assert_held(own_siglock());
-	pass.event = event_of(info->si_signo);
+	pass.event = event_of(sig);
 	if (!pass.event || own_end_decided())
 		return false;
 	pass.utrace = utrace_find(current);
 	if (!pass.utrace)
 		return false;
-	if (!queued && type == PIDTYPE_PID && pass.utrace->signal_told == info->si_signo) {
+	if (!queued && type == PIDTYPE_PID && pass.utrace->signal_told == sig) {
 		pass.utrace->signal_told = 0;
 		pass.event = 0;
 	}
@@ -112,9 +152,15 @@ bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queue
 	 */
 	current->jobctl |= JOBCTL_STOP_DEQUEUED;
 	spin_unlock_irq(own_siglock());
-	tell(&pass);
+	copy_siginfo(&told, info);
+	tell(&pass, queued);
 	utrace_put(pass.utrace);
+	hold = !queued && (pass.verdict & UTRACE_SIGNAL_HOLD);
+	if (hold)
+		copy = copy_of(&told);
 	spin_lock_irq(own_siglock());
+	if (hold)
+		put_back(sig, copy, type);
 	return true;
 }
 

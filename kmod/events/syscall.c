@@ -13,7 +13,7 @@
 static bool take_verdict(struct utrace_pass *pass)
 {
 	struct utrace *utrace = pass->utrace;
-	bool skip = pass->verdict == UTRACE_SYSCALL_ABORT;
+	bool skip = (pass->verdict & UTRACE_SYSCALL_MASK) == UTRACE_SYSCALL_ABORT;
 
 	spin_lock_irq(&utrace->lock);
 	utrace->at_entry = false;

@@ -98,7 +98,7 @@ std::vector<CallCase> EveryCallThereIs() {
        {FIELD(utrace_answer, reserved, 1), FIELD(utrace_answer, tid, 0),
         FIELD(utrace_answer, seq, 0), FIELD(utrace_answer, action, UTRACE_STOP),
         FIELD(utrace_answer, action, UTRACE_RESUME | 0x50),
-        FIELD(utrace_answer, action, UTRACE_RESUME | 0x100)}},
+        FIELD(utrace_answer, action, UTRACE_RESUME | 0x200)}},
       {"Next",
        UTRACE_IOC_NEXT,
        sizeof(utrace_next),

@@ -25,6 +25,7 @@ union chardev_argument {
 	struct utrace_syscall_set syscall_set;
 	struct utrace_control control;
 	struct utrace_barrier barrier;
+	struct utrace_inject inject;
 	struct utrace_answer answer;
 	struct utrace_next next;
 	struct utrace_regs regs;
@@ -60,6 +61,11 @@ static int chardev_control(struct utrace_session *session, void *arg)
 static int chardev_barrier(struct utrace_session *session, void *arg)
 {
 	return session_barrier(session, arg);
+}
+
+static int chardev_inject(struct utrace_session *session, void *arg)
+{
+	return session_inject(session, arg);
 }
 
 static int chardev_answer(struct utrace_session *session, void *arg)
@@ -283,6 +289,7 @@ static const struct chardev_call chardev_calls[] = {
 	[_IOC_NR(UTRACE_IOC_MEMORY)] = { CALL(chardev_memory, struct utrace_memory), .out = true },
 	[_IOC_NR(UTRACE_IOC_LIST)] = { CALL(chardev_list, struct utrace_list), .out = true,
 				       .looks = true },
+	[_IOC_NR(UTRACE_IOC_INJECT)] = { CALL(chardev_inject, struct utrace_inject) },
 };
 
 static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -415,6 +422,7 @@ static void build_check_abi(void)
 	BUILD_BUG_ON(sizeof(struct utrace_set_events) != 24);
 	BUILD_BUG_ON(sizeof(struct utrace_control) != 40);
 	BUILD_BUG_ON(sizeof(struct utrace_barrier) != 24);
+	BUILD_BUG_ON(sizeof(struct utrace_inject) != 72);
 	BUILD_BUG_ON(sizeof(struct utrace_notice) != 128);
 	BUILD_BUG_ON(offsetof(struct utrace_notice, result) != 56);
 	BUILD_BUG_ON(offsetof(struct utrace_notice, sp) != 120);

@@ -206,6 +206,23 @@ int utrace_set_signal(struct utrace_engine *engine, u64 seq, u32 verdict,
 }
 EXPORT_SYMBOL_GPL(utrace_set_signal);
 
+int utrace_inject_signal(struct utrace_engine *engine, struct kernel_siginfo *info)
+{
+	struct utrace_link *link = to_link(engine);
+	struct task_struct *task = link->utrace->task;
+	int sig = info->si_signo;
+
+	if (!sig || !valid_signal(sig))
+		return -EINVAL;
+	if (READ_ONCE(link->flags) & UTRACE_LINK_DETACHED)
+		return -ESRCH;
+	/* The kernel would take one that says it is its own for that (H-16). */
+	if (sig_kernel_only(sig) && (READ_ONCE(task->signal->flags) & SIGNAL_UNKILLABLE))
+		return -EPERM;
+	return k_send_sig_info(sig, info, task);
+}
+EXPORT_SYMBOL_GPL(utrace_inject_signal);
+
 const struct kernel_siginfo *utrace_signal_info(const struct utrace_engine *engine)
 {
 	return &container_of(engine, struct utrace_link, engine)->utrace->siginfo;

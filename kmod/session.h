@@ -221,6 +221,7 @@ int session_control(struct utrace_session *session, struct utrace_control *contr
 int session_set_events(struct utrace_session *session, const struct utrace_set_events *set);
 int session_set_calls(struct utrace_session *session, const struct utrace_syscall_set *set);
 int session_barrier(struct utrace_session *session, const struct utrace_barrier *barrier);
+int session_inject(struct utrace_session *session, const struct utrace_inject *inject);
 /* Off, with whatever it held.  @reason: the owner is told so; 0: it is his own wish. */
 int session_detach(struct session_thread *t, enum utrace_gone_reason reason);
 void session_detach_all(struct session_engine *se, enum utrace_gone_reason reason);

@@ -168,6 +168,23 @@ static int session_set_signal(struct session_thread *t, const struct utrace_answ
 				 answer->flags & UTRACE_ANSWER_SET_SIGNAL ? &info : NULL);
 }
 
+int session_inject(struct utrace_session *session, const struct utrace_inject *inject)
+{
+	struct session_thread *t;
+	kernel_siginfo_t info;
+	int err;
+
+	if (inject->flags || inject->reserved || inject->tid <= 0)
+		return -EINVAL;
+	t = session_thread_get(session, inject->engine, inject->tid);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	memcpy(&info, inject->siginfo, sizeof(info));
+	err = utrace_inject_signal(t->engine, &info);
+	utrace_engine_put(t->engine);
+	return err;
+}
+
 /* Changes the call or the signal at which the thread is held. */
 static int session_rewrite(struct session_thread *t, const struct utrace_answer *answer)
 {

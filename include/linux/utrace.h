@@ -335,6 +335,20 @@ int __must_check utrace_set_signal(struct utrace_engine *engine, u64 seq, u32 ve
 				   const struct kernel_siginfo *info);
 
 /**
+ * utrace_inject_signal - send the thread a signal
+ * @engine: the caller holds a reference
+ * @info: it and its si_signo; its si_code may be one that only the kernel has
+ *
+ * Into the thread's own queue.  It is told to engines, this one too, as any other is, and may be
+ * blocked, or ignored, as any other.
+ *
+ * Context: any but under siglock or a spinlock of this module.
+ * Return: 0; -EINVAL @info has no valid number; -EAGAIN of the real-time signals no more can be
+ *	queued; -EPERM SIGKILL or SIGSTOP for an init; -ESRCH detached, or the thread is dead.
+ */
+int __must_check utrace_inject_signal(struct utrace_engine *engine, struct kernel_siginfo *info);
+
+/**
  * utrace_signal_info - the signal at which the thread is held
  * @engine: holds the thread in its report_signal()
  *

@@ -315,6 +315,19 @@ struct utrace_next {
 	__u32 reserved;
 };
 
+/*
+ * Send the thread, running or held, what `siginfo` says, with its si_signo and any si_code.  It is
+ * told of it, and held at it, as of any other.  EPERM: SIGKILL or SIGSTOP for an init.
+ */
+struct utrace_inject {
+	__u32 size;
+	__u32 flags; /* must be 0 */
+	__u64 engine;
+	__s32 tid;
+	__u32 reserved;
+	__u8 siginfo[UTRACE_SIGINFO_SIZE];
+};
+
 /* ---- examination: only of a thread this engine holds ---- */
 
 #define UTRACE_EXAMINE_WRITE (1u << 0)
@@ -387,5 +400,6 @@ struct utrace_list {
 #define UTRACE_IOC_REGS	       _IO(UTRACE_IOC_MAGIC, 0x08)
 #define UTRACE_IOC_MEMORY      _IO(UTRACE_IOC_MAGIC, 0x09)
 #define UTRACE_IOC_LIST	       _IO(UTRACE_IOC_MAGIC, 0x0a)
+#define UTRACE_IOC_INJECT      _IO(UTRACE_IOC_MAGIC, 0x0b)
 
 #endif /* _UAPI_UTRACE_H */

@@ -22,6 +22,7 @@ DEFINE_STATIC_CALL_NULL(utrace_k_task_participate_group_stop,
 			utrace_type_task_participate_group_stop);
 DEFINE_STATIC_CALL_NULL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
 DEFINE_STATIC_CALL_NULL(utrace_k_send_signal_locked, send_signal_locked);
+DEFINE_STATIC_CALL_NULL(utrace_k_send_sig_info, send_sig_info);
 DEFINE_STATIC_CALL_NULL(utrace_k_ptrace_notify, ptrace_notify);
 DEFINE_STATIC_CALL_NULL(utrace_k_ptrace_may_access, ptrace_may_access);
 DEFINE_STATIC_CALL_NULL(utrace_k_task_work_cancel_match, task_work_cancel_match);
@@ -90,6 +91,8 @@ static struct symbol symbols[] = {
 	FUNCTION(send_signal_locked,
 		 "int (int, struct kernel_siginfo *, struct task_struct *, enum pid_type)",
 		 "to put a signal back, or another in its place"),
+	FUNCTION(send_sig_info, "int (int, struct kernel_siginfo *, struct task_struct *)",
+		 "to send a thread a signal of a controller's own"),
 	FUNCTION(ptrace_notify, "int (int, " ULONG ")",
 		 "to give a debugger the system call stops that our hooks stand in for"),
 	FUNCTION(ptrace_may_access, "bool (struct task_struct *, unsigned int)",

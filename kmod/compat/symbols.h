@@ -52,6 +52,7 @@ DECLARE_STATIC_CALL(utrace_k_cgroup_leave_frozen, cgroup_leave_frozen);
 DECLARE_STATIC_CALL(utrace_k_task_participate_group_stop, utrace_type_task_participate_group_stop);
 DECLARE_STATIC_CALL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
 DECLARE_STATIC_CALL(utrace_k_send_signal_locked, send_signal_locked);
+DECLARE_STATIC_CALL(utrace_k_send_sig_info, send_sig_info);
 DECLARE_STATIC_CALL(utrace_k_ptrace_notify, ptrace_notify);
 DECLARE_STATIC_CALL(utrace_k_ptrace_may_access, ptrace_may_access);
 DECLARE_STATIC_CALL(utrace_k_task_work_cancel_match, task_work_cancel_match);
@@ -108,6 +109,12 @@ static inline int k_send_signal_locked(int sig, struct kernel_siginfo *info,
 				       struct task_struct *task, enum pid_type type)
 {
 	return static_call(utrace_k_send_signal_locked)(sig, info, task, type);
+}
+
+/* -ESRCH: it is dead. */
+static inline int k_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *task)
+{
+	return static_call(utrace_k_send_sig_info)(sig, info, task);
 }
 
 static inline int k_ptrace_notify(int exit_code, unsigned long message)

@@ -87,6 +87,14 @@ std::vector<CallCase> EveryCallThereIs() {
        {FIELD(utrace_barrier, engine, 0x7fffffff), FIELD(utrace_barrier, tid, 1)},
        0,
        {FIELD(utrace_barrier, reserved, 1), FIELD(utrace_barrier, tid, 0x80000000)}},
+      {"Inject",
+       UTRACE_IOC_INJECT,
+       sizeof(utrace_inject),
+       -EINVAL,
+       -ESRCH,
+       {FIELD(utrace_inject, engine, 0x7fffffff), FIELD(utrace_inject, tid, 1)},
+       0,
+       {FIELD(utrace_inject, reserved, 1), FIELD(utrace_inject, tid, 0)}},
       {"Answer",
        UTRACE_IOC_ANSWER,
        sizeof(utrace_answer),
@@ -234,7 +242,7 @@ TEST_P(EveryCall, OnlyLooksWhenOpenedForReading) {
 TEST(Abi, HasNoOtherCalls) {
   Device device = Device::Open();
   char bytes[4096] = {};
-  EXPECT_EQ(device.Raw(UTRACE_IOC_LIST + 1, bytes), -ENOTTY);
+  EXPECT_EQ(device.Raw(UTRACE_IOC_INJECT + 1, bytes), -ENOTTY);
   EXPECT_EQ(device.Raw(UTRACE_IOC_FEATURES | 0xff, bytes), -ENOTTY);
   EXPECT_EQ(device.Raw(FIONREAD, bytes), -ENOTTY) << "another driver's";
   const unsigned long sized = 4ul << _IOC_SIZESHIFT | 1ul << _IOC_DIRSHIFT;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <ostream>
 #include <sstream>
 #include <utility>
@@ -110,6 +111,14 @@ int Device::Resume(uint64_t engine, pid_t tid, uint64_t seq) {
 }
 
 int Device::Answer(utrace_answer answer) { return Call(UTRACE_IOC_ANSWER, &answer); }
+
+int Device::Inject(uint64_t engine, pid_t tid, const siginfo_t& info) {
+  utrace_inject inject{};
+  inject.engine = engine;
+  inject.tid = tid;
+  std::memcpy(inject.siginfo, &info, sizeof(inject.siginfo));
+  return Call(UTRACE_IOC_INJECT, &inject);
+}
 
 int Device::Regs(uint64_t engine, pid_t tid, user_regs_struct* values, uint32_t flags) {
   utrace_regs regs{};

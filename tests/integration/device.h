@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
+#include <csignal>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -51,6 +52,7 @@ class Device {
   int Resume(const utrace_notice& notice);
   int Resume(uint64_t engine, pid_t tid, uint64_t seq);
   int Answer(utrace_answer answer);
+  int Inject(uint64_t engine, pid_t tid, const siginfo_t& info);
   // The general registers of a thread it holds, read or (UTRACE_EXAMINE_WRITE) written.
   int Regs(uint64_t engine, pid_t tid, user_regs_struct* values, uint32_t flags = 0);
   // The next notice; type 0 if none comes in time.

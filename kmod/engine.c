@@ -28,7 +28,7 @@ static u32 ops_hear(const struct utrace_engine_ops *ops)
 	return (ops->report_quiesce ? UTRACE_EVENT(QUIESCE) : 0) |
 	       (ops->report_syscall_entry ? UTRACE_EVENT(SYSCALL_ENTRY) : 0) |
 	       (ops->report_syscall_exit ? UTRACE_EVENT(SYSCALL_EXIT) : 0) |
-	       (ops->report_signal ? UTRACE_EVENTS_SIGNAL : 0) |
+	       (ops->report_signal ? UTRACE_EVENTS_OF_SIGNAL : 0) |
 	       (ops->report_jctl ? UTRACE_EVENT(JCTL) : 0) |
 	       (ops->report_clone ? UTRACE_EVENT(CLONE) : 0) |
 	       (ops->report_exec ? UTRACE_EVENT(EXEC) : 0) |

@@ -55,6 +55,7 @@ static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32
 	case UTRACE_EVENT(SIGNAL_STOP):
 	case UTRACE_EVENT(SIGNAL_TERM):
 	case UTRACE_EVENT(SIGNAL_CORE):
+	case UTRACE_EVENT(SIGNAL_HANDLER):
 		return ops->report_signal(action | pass->verdict, engine, pass->event, pass->info);
 	case UTRACE_EVENT(JCTL):
 		return ops->report_jctl(action, engine, pass->jctl_type, pass->jctl_notify);

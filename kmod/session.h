@@ -206,6 +206,8 @@ void session_stopped(struct session_thread *t, u64 seq);
 bool session_ready(struct utrace_session *session);
 /* Held at a signal.  Under the lock. */
 bool session_at_signal(const struct session_thread *t);
+/* The same, or where its handler begins. */
+bool session_has_signal(const struct session_thread *t);
 /* Held in the middle of a call, whose end will overwrite what is written there.  Under the lock. */
 bool session_mid_call(const struct session_thread *t);
 /* @timeout in jiffies.  0: ready, or time is up; -EINTR; -EOWNERDEAD. */

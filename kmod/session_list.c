@@ -39,7 +39,7 @@ static void session_list_place(struct session_thread *t, struct utrace_info *inf
 	spin_lock_irq(&t->owner->session->lock);
 	if (t->held_seq || t->stop_seq)
 		info->nr = max(syscall_get_nr(task, task_pt_regs(task)), -1);
-	if (session_at_signal(t))
+	if (session_has_signal(t))
 		info->signo = t->value;
 	spin_unlock_irq(&t->owner->session->lock);
 }

@@ -27,6 +27,11 @@ bool session_at_signal(const struct session_thread *t)
 	return t->held_seq && (UTRACE_EVENTS_SIGNAL & (1u << t->event));
 }
 
+bool session_has_signal(const struct session_thread *t)
+{
+	return t->held_seq && (UTRACE_EVENTS_OF_SIGNAL & (1u << t->event));
+}
+
 /*
  * KVM and io_uring run a thread's works, and so our stops, in the middle of a call (H-19); at
  * these events it is there in any case.
@@ -47,6 +52,7 @@ bool session_mid_call(const struct session_thread *t)
 		case UTRACE_EVENT_BIT_SIGNAL_TERM:
 		case UTRACE_EVENT_BIT_SIGNAL_CORE:
 		case UTRACE_EVENT_BIT_JCTL:
+		case UTRACE_EVENT_BIT_SIGNAL_HANDLER:
 			return false;
 		case UTRACE_EVENT_BIT_CLONE:
 		case UTRACE_EVENT_BIT_EXEC:
@@ -66,7 +72,7 @@ static void session_fill_call(struct session_thread *t, struct utrace_notice *no
 {
 	struct task_struct *task = utrace_engine_task(t->engine);
 	struct pt_regs *regs = task_pt_regs(task);
-	bool signal = session_at_signal(t);
+	bool signal = session_has_signal(t);
 	unsigned long args[6];
 	int i;
 
@@ -93,7 +99,7 @@ static void session_fill_held(struct session_thread *t, struct utrace_notice *no
 	notice->event = 1u << t->event;
 	notice->result = t->value;
 	session_fill_call(t, notice);
-	if (session_at_signal(t))
+	if (session_has_signal(t))
 		memcpy(notice->siginfo, utrace_signal_info(t->engine), sizeof(notice->siginfo));
 }
 

@@ -40,7 +40,9 @@ struct utrace_engine;
  *	UTRACE_EVENTS_SIGNAL, is what would be.  @info may be changed, its si_signo too; the
  *	returned action carries enum utrace_signal_action: DELIVER by its disposition, or IGN, TERM,
  *	CORE or STOP whatever that says, and UTRACE_SIGNAL_HOLD, which is nothing at a fault.
- *	Signals whose disposition the kernel made unchangeable are not told
+ *	Signals whose disposition the kernel made unchangeable are not told.  And, with @event
+ *	UTRACE_EVENT(SIGNAL_HANDLER), when a handler's frame has just been built: then @info and
+ *	what is returned about the signal change nothing
  * @report_jctl: @type CLD_STOPPED: the thread is about to stop with its group, and @notify is
  *	CLD_STOPPED too if, as it looks now, the parent is told then.  A STOP does not keep it from
  *	that; it holds the thread when the group goes on.  CLD_CONTINUED: it goes on, or has not

@@ -49,6 +49,8 @@ enum utrace_event {
 	 * takes effect at the second: until then it is stopped anyway, as its parent is told.
 	 */
 	UTRACE_EVENT_BIT_JCTL,
+	/* A handler's frame is built, the mask is its own: before its first instruction. */
+	UTRACE_EVENT_BIT_SIGNAL_HANDLER,
 };
 
 #define UTRACE_EVENT(name)   (1u << UTRACE_EVENT_BIT_##name)
@@ -56,10 +58,12 @@ enum utrace_event {
 #define UTRACE_EVENTS_SIGNAL \
 	(UTRACE_EVENT(SIGNAL) | UTRACE_EVENT(SIGNAL_IGN) | UTRACE_EVENT(SIGNAL_STOP) | \
 	 UTRACE_EVENT(SIGNAL_TERM) | UTRACE_EVENT(SIGNAL_CORE))
+/* At which a signal is told; at the last nothing is to be decided about it any more. */
+#define UTRACE_EVENTS_OF_SIGNAL (UTRACE_EVENTS_SIGNAL | UTRACE_EVENT(SIGNAL_HANDLER))
 #define UTRACE_EVENTS_ALL \
 	(UTRACE_EVENT(QUIESCE) | UTRACE_EVENT(REAP) | UTRACE_EVENT(CLONE) | UTRACE_EVENT(EXEC) | \
-	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL | UTRACE_EVENTS_SIGNAL | \
-	 UTRACE_EVENT(JCTL))
+	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL | \
+	 UTRACE_EVENTS_OF_SIGNAL | UTRACE_EVENT(JCTL))
 
 /* Events at which an engine may hold the thread. */
 #define UTRACE_EVENTS_STOPPABLE (UTRACE_EVENTS_ALL & ~(UTRACE_EVENT(DEATH) | UTRACE_EVENT(REAP)))
@@ -263,7 +267,7 @@ struct utrace_notice {
 	__s64 result;
 	union {
 		__u64 args[6];
-		/* At a signal, as it was taken off the queue. */
+		/* At a signal, as it was taken off the queue; at a handler as it was delivered. */
 		__u8 siginfo[UTRACE_SIGINFO_SIZE];
 	};
 	__u64 ip;

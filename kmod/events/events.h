@@ -33,6 +33,9 @@ void utrace_report_audit(void);
  */
 bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queued);
 
+/* Current is about to run a handler for @info, in the frame that was just built. */
+void utrace_report_handler(const kernel_siginfo_t *info);
+
 /* @sig, just put into current's own queue, is what was decided about another: not to be told. */
 void utrace_signal_told(int sig);
 

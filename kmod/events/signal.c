@@ -164,6 +164,27 @@ bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queue
 	return true;
 }
 
+void utrace_report_handler(const kernel_siginfo_t *info)
+{
+	struct utrace_pass pass = { .event = UTRACE_EVENT(SIGNAL_HANDLER), .may_stop = true };
+	struct utrace *utrace = utrace_find(current);
+	kernel_siginfo_t told;
+
+	if (!utrace)
+		return;
+	/* As at the signal itself, nobody just because it asked for QUIESCE. */
+	if (READ_ONCE(utrace->heard) & pass.event) {
+		copy_siginfo(&told, info);
+		copy_siginfo(&utrace->siginfo, info);
+		pass.utrace = utrace;
+		pass.info = &told;
+		utrace_run_pass(&pass);
+		utrace_hold(utrace, pass.event);
+		utrace_retire_if_idle(utrace);
+	}
+	utrace_put(utrace);
+}
+
 void utrace_signal_told(int sig)
 {
 	struct utrace *utrace = utrace_find(current);

@@ -93,6 +93,8 @@ bool utrace_instead_prepare_signal(int sig, struct task_struct *task, bool force
 bool utrace_original_prepare_signal(int sig, struct task_struct *task, bool force);
 void utrace_instead_complete_signal(int sig, struct task_struct *task, enum pid_type type);
 void utrace_original_complete_signal(int sig, struct task_struct *task, enum pid_type type);
+void utrace_instead_signal_setup_done(int failed, struct ksignal *ksig, int stepping);
+void utrace_original_signal_setup_done(int failed, struct ksignal *ksig, int stepping);
 int utrace_before_do_signal_stop(int sig);
 void utrace_instead_exit_signals(struct task_struct *task);
 void utrace_original_exit_signals(struct task_struct *task);

@@ -181,3 +181,13 @@ int utrace_instead_dequeue_signal(UTRACE_DEQUEUE_PARAMETERS)
 		}
 	}
 }
+
+/* The original lets a debugger, and a thread that it steps into the handler, stop first. */
+void utrace_instead_signal_setup_done(int failed, struct ksignal *ksig, int stepping)
+{
+	UTRACE_HOOK(signal_setup_done);
+
+	utrace_original_signal_setup_done(failed, ksig, stepping);
+	if (!failed)
+		utrace_report_handler(&ksig->info);
+}

@@ -34,6 +34,7 @@
 	INSTEAD(dequeue_signal, MARKED, UTRACE_DEQUEUE_TYPE) \
 	INSTEAD(prepare_signal, RECEIVER, "bool (int, struct task_struct *, bool)") \
 	INSTEAD(complete_signal, RECEIVER, "void (int, struct task_struct *, enum pid_type)") \
+	INSTEAD(signal_setup_done, MARKED, "void (int, struct ksignal *, int)") \
 	CHANGING(do_signal_stop, MARKED, "bool (int)") \
 	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
 	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \

@@ -35,6 +35,8 @@ std::string EventName(uint32_t event) {
       return "signal-core";
     case UTRACE_EVENT(JCTL):
       return "jctl";
+    case UTRACE_EVENT(SIGNAL_HANDLER):
+      return "signal-handler";
     default:
       return "?";
   }

@@ -34,7 +34,7 @@ std::string HeldLine(const utrace_notice& notice) {
       return absl::StrCat(who, " at its exec of ", program, ", before the first instruction");
     }
   }
-  const int signo = notice.event & UTRACE_EVENTS_SIGNAL ? static_cast<int>(notice.result) : 0;
+  const int signo = notice.event & UTRACE_EVENTS_OF_SIGNAL ? static_cast<int>(notice.result) : 0;
   return absl::StrCat(who, " ", PlaceText(notice.event, notice.nr, abi, signo));
 }
 

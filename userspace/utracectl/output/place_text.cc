@@ -23,6 +23,8 @@ std::string SignalPlace(uint32_t event, int signo) {
       return absl::StrCat("at ", signal, ", before it is stopped by it");
     case UTRACE_EVENT(SIGNAL_CORE):
       return absl::StrCat("at ", signal, ", before it dumps core");
+    case UTRACE_EVENT(SIGNAL_HANDLER):
+      return absl::StrCat("in the handler of ", signal, ", before its first instruction");
     default:
       return absl::StrCat("at ", signal, ", before it dies of it");
   }
@@ -31,7 +33,7 @@ std::string SignalPlace(uint32_t event, int signo) {
 }  // namespace
 
 std::string PlaceText(uint32_t event, int32_t nr, Abi abi, int signo) {
-  if (event & UTRACE_EVENTS_SIGNAL) return SignalPlace(event, signo);
+  if (event & UTRACE_EVENTS_OF_SIGNAL) return SignalPlace(event, signo);
   const std::string call = nr < 0 ? "a call" : SyscallName(abi, nr);
   switch (event) {
     case 0:

@@ -153,6 +153,26 @@ int utrace_abort_syscall(struct utrace_engine *engine, u64 seq, long result)
 }
 EXPORT_SYMBOL_GPL(utrace_abort_syscall);
 
+int utrace_set_exit_code(struct utrace_engine *engine, u64 seq, long code)
+{
+	struct utrace_link *link = to_link(engine);
+	struct utrace *utrace = link->utrace;
+	int ret = 0;
+
+	spin_lock_irq(&utrace->lock);
+	if (link->flags & UTRACE_LINK_DETACHED) {
+		ret = -ESRCH;
+	} else if (!utrace->at_exit || !answers_open(link, seq) || code < 0 || code > 0xffff) {
+		ret = -EINVAL;
+	} else {
+		utrace->exit_given = true;
+		utrace->exit_code = code;
+	}
+	spin_unlock_irq(&utrace->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(utrace_set_exit_code);
+
 /* An errno for a verdict that cannot be. */
 static int check_verdict(const struct utrace *utrace, u32 verdict,
 			 const struct kernel_siginfo *info)

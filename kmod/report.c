@@ -64,7 +64,7 @@ static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32
 	case UTRACE_EVENT(EXEC):
 		return ops->report_exec(action, engine, pass->regs);
 	case UTRACE_EVENT(EXIT):
-		return ops->report_exit(action, engine, pass->code);
+		return ops->report_exit(action, engine, pass->orig_code, &pass->code);
 	case UTRACE_EVENT(DEATH):
 		return ops->report_death(engine, pass->group_dead);
 	}

@@ -15,6 +15,7 @@ struct utrace_pass {
 	struct kernel_siginfo *info;
 	struct task_struct *child;
 	unsigned long clone_flags;
+	long orig_code;
 	long code;
 	bool group_dead;
 	int jctl_type;

@@ -143,7 +143,7 @@ static bool session_fits(const struct session_thread *t, const struct utrace_ans
 		return false;
 	if (verdict || (answer->flags & UTRACE_ANSWER_SET_CALL))
 		return t->event == UTRACE_EVENT_BIT_SYSCALL_ENTRY;
-	return t->event == UTRACE_EVENT_BIT_SYSCALL_EXIT;
+	return t->event == UTRACE_EVENT_BIT_SYSCALL_EXIT || t->event == UTRACE_EVENT_BIT_EXIT;
 }
 
 /* Under the lock, and held: so its stack is there. */
@@ -190,17 +190,20 @@ static int session_rewrite(struct session_thread *t, const struct utrace_answer 
 {
 	struct utrace_session *session = t->owner->session;
 	struct utrace_examiner exam;
-	bool fits, signal;
+	bool fits, signal, exit;
 	int err;
 
 	spin_lock_irq(&session->lock);
 	fits = session_settle(t) && session_fits(t, answer);
 	signal = session_at_signal(t);
+	exit = t->event == UTRACE_EVENT_BIT_EXIT;
 	spin_unlock_irq(&session->lock);
 	if (!fits)
 		return -EINVAL;
 	if (signal)
 		return session_set_signal(t, answer);
+	if (exit)
+		return utrace_set_exit_code(t->engine, answer->seq, answer->result);
 	if (session_verdict(answer))
 		return utrace_abort_syscall(
 			t->engine, answer->seq,

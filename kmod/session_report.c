@@ -212,11 +212,11 @@ static u32 session_report_exec(u32 action, struct utrace_engine *engine, struct 
 	return session_hold(engine, UTRACE_EVENT_BIT_EXEC, before);
 }
 
-static u32 session_report_exit(u32 action, struct utrace_engine *engine, long code)
+static u32 session_report_exit(u32 action, struct utrace_engine *engine, long orig_code, long *code)
 {
 	if (!session_wants(engine, UTRACE_EVENT_BIT_EXIT))
 		return UTRACE_RESUME;
-	return session_hold(engine, UTRACE_EVENT_BIT_EXIT, code);
+	return session_hold(engine, UTRACE_EVENT_BIT_EXIT, *code);
 }
 
 /* No hold outlives this, whatever ended it, and whoever has not read of it need not any more. */

@@ -109,6 +109,10 @@ struct utrace {
 	bool at_entry;
 	bool abort;
 	long abort_result;
+	/* As at_entry: from EXIT's pass until its hold is over; and the code given meanwhile. */
+	bool at_exit;
+	bool exit_given;
+	long exit_code;
 
 	/*
 	 * From a signal's pass until its hold is over: where verdicts go that are given meanwhile.

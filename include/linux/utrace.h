@@ -51,8 +51,8 @@ struct utrace_engine;
  *	by that; a STOP means nothing
  * @report_clone: @child is made and has run nothing; it may be attached to
  * @report_exec: after success, before the new image's first instruction
- * @report_exit: @code is what the parent will see; memory and files are whole.
- *	A STOP is not honoured once the group's exit has begun
+ * @report_exit: *@code, at first @orig_code, is what the parent will see, and may be changed;
+ *	memory and files are whole.  A STOP is not honoured once the group's exit has begun
  * @report_death: a zombie; only UTRACE_DETACH means anything, no hold is possible
  * @report_reap: last of all, maybe in the reaper's context; must not block.  The
  *	engine is detached when it returns
@@ -79,7 +79,7 @@ struct utrace_engine_ops {
 	u32 (*report_clone)(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
 			    struct task_struct *child);
 	u32 (*report_exec)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
-	u32 (*report_exit)(u32 action, struct utrace_engine *engine, long code);
+	u32 (*report_exit)(u32 action, struct utrace_engine *engine, long orig_code, long *code);
 	u32 (*report_death)(struct utrace_engine *engine, bool group_dead);
 	void (*report_reap)(struct utrace_engine *engine, struct task_struct *task);
 	void (*report_stopped)(struct utrace_engine *engine, u64 seq);
@@ -335,6 +335,19 @@ int __must_check utrace_abort_syscall(struct utrace_engine *engine, u64 seq, lon
  */
 int __must_check utrace_set_signal(struct utrace_engine *engine, u64 seq, u32 verdict,
 				   const struct kernel_siginfo *info);
+
+/**
+ * utrace_set_exit_code - change what the parent will be told
+ * @seq: the number of its report_exit(), or UTRACE_SEQ_LATEST
+ * @code: as wait(2) gives it, 0 to 0xffff
+ *
+ * As utrace_set_signal().  If the exit of the whole process had begun before, it has no effect but
+ * on the thread's own code.
+ *
+ * Return: 0; -EINVAL the thread is not, or no longer, at its exit, or there is no such code;
+ *	-ESRCH detached.
+ */
+int __must_check utrace_set_exit_code(struct utrace_engine *engine, u64 seq, long code);
 
 /**
  * utrace_inject_signal - send the thread a signal

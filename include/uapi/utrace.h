@@ -277,8 +277,11 @@ struct utrace_notice {
 /* ---- answers ---- */
 
 #define UTRACE_ANSWER_SET_CALL (1u << 0) /* at entry: run `nr` with `args` instead */
-#define UTRACE_ANSWER_SET_RESULT \
-	(1u << 1) /* at exit, or with ABORT: `result` is what the program sees */
+/*
+ * At a call's exit, or with ABORT: `result` is what the program sees.  At EXIT: what its parent
+ * sees.
+ */
+#define UTRACE_ANSWER_SET_RESULT (1u << 1)
 /* At a signal: it is what `siginfo` says instead, with its si_signo.  Not with IGN. */
 #define UTRACE_ANSWER_SET_SIGNAL (1u << 2)
 #define UTRACE_ANSWER_FLAGS_ALL	 0x7u

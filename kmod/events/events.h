@@ -80,7 +80,7 @@ void utrace_report_exec(void);
  * At the top of do_group_exit() (@group, before the group's exit has begun) and of do_exit().
  * Called for both on the way of one thread: the second time is silent.
  */
-void utrace_report_exit(long code, bool group);
+long utrace_report_exit(long code, bool group);
 
 /* A zombie, or gone already if nobody waits for it: never holds, sighand may be NULL. */
 void utrace_report_death(void);

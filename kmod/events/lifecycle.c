@@ -93,18 +93,39 @@ void utrace_report_exec(void)
 	utrace_put(utrace);
 }
 
-void utrace_report_exit(long code, bool group)
+/* From now on another exit code can be given. */
+static void open_exit(struct utrace *utrace)
+{
+	spin_lock_irq(&utrace->lock);
+	utrace->at_exit = true;
+	utrace->exit_given = false;
+	spin_unlock_irq(&utrace->lock);
+}
+
+/* And from now on no more.  The one given while the thread was held, over the one of the pass. */
+static long close_exit(struct utrace *utrace, long code)
+{
+	spin_lock_irq(&utrace->lock);
+	utrace->at_exit = false;
+	if (utrace->exit_given)
+		code = utrace->exit_code;
+	spin_unlock_irq(&utrace->lock);
+	return code;
+}
+
+long utrace_report_exit(long code, bool group)
 {
 	struct utrace *utrace = utrace_find(current);
 	struct utrace_pass pass = {
 		.utrace = utrace,
 		.event = UTRACE_EVENT(EXIT),
 		.may_stop = true,
+		.orig_code = code,
 		.code = code,
 	};
 
 	if (!utrace)
-		return;
+		return code;
 	/* exit_group() is told before the group's exit begins: only there may it be held (H-11). */
 	if (!utrace->exit_reported) {
 		utrace->exit_reported = true;
@@ -113,11 +134,14 @@ void utrace_report_exit(long code, bool group)
 		 * exec hook (H-3).
 		 */
 		utrace_recheck_owners(utrace);
+		open_exit(utrace);
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, pass.event);
+		code = close_exit(utrace, pass.code);
 		utrace_retire_if_idle(utrace);
 	}
 	utrace_put(utrace);
+	return code;
 }
 
 /* REAP, to each engine, and the end of them.  After DEATH; maybe in the reaper's context. */

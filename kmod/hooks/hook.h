@@ -101,7 +101,7 @@ void utrace_original_exit_signals(struct task_struct *task);
 void utrace_before_wake_up_new_task(struct task_struct *child);
 void utrace_before_proc_exec_connector(struct task_struct *task);
 int utrace_before_do_group_exit(int code);
-void utrace_before_do_exit(long code);
+int utrace_before_do_exit(long code);
 void utrace_before_proc_exit_connector(struct task_struct *task);
 void utrace_before_release_task(struct task_struct *task);
 

@@ -36,7 +36,7 @@ int utrace_before_do_group_exit(int code)
 
 	/* Racing with the start of a group exit is harmless: a hold then ends at once. */
 	if (!(READ_ONCE(signal->flags) & SIGNAL_GROUP_EXIT) && !READ_ONCE(signal->group_exec_task))
-		utrace_report_exit(code, true);
+		code = utrace_report_exit(code, true);
 	return code;
 }
 
@@ -44,12 +44,13 @@ int utrace_before_do_group_exit(int code)
  * After an oops the kernel may come here with locks held and much else awry: hooks.c leaves out
  * what make_task_dead() calls, and here is what else must not sleep.
  */
-void utrace_before_do_exit(long code)
+int utrace_before_do_exit(long code)
 {
 	UTRACE_HOOK(do_exit);
 
 	if (!in_atomic() && !irqs_disabled() && current->mm && !(current->flags & PF_EXITING))
-		utrace_report_exit(code, false);
+		code = utrace_report_exit(code, false);
+	return code;
 }
 
 /* Just after exit_notify(): a zombie, or reaped already. */

@@ -40,7 +40,7 @@
 	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \
 	CHANGING(do_group_exit, MARKED, "void (int)") \
 	INSTEAD(exit_signals, MARKED, "void (struct task_struct *)") \
-	BEFORE(do_exit, MARKED, "void (long int)") \
+	CHANGING(do_exit, MARKED, "void (long int)") \
 	BEFORE(proc_exit_connector, MARKED, "void (struct task_struct *)") \
 	BEFORE(release_task, ARGUMENT, "void (struct task_struct *)")
 

@@ -160,9 +160,9 @@ static u32 on_exec(u32 action, struct utrace_engine *engine, struct pt_regs *reg
 	return answer(engine, UTRACE_EVENT_BIT_EXEC);
 }
 
-static u32 on_exit(u32 action, struct utrace_engine *engine, long code)
+static u32 on_exit(u32 action, struct utrace_engine *engine, long orig_code, long *code)
 {
-	note(id_of(engine->data), "exiting", 0, code);
+	note(id_of(engine->data), "exiting", 0, *code);
 	return answer(engine, UTRACE_EVENT_BIT_EXIT);
 }
 

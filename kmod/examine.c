@@ -231,10 +231,15 @@ int utrace_inject_signal(struct utrace_engine *engine, struct kernel_siginfo *in
 	struct utrace_link *link = to_link(engine);
 	struct task_struct *task = link->utrace->task;
 	int sig = info->si_signo;
+	bool detached;
 
 	if (!sig || !valid_signal(sig))
 		return -EINVAL;
-	if (READ_ONCE(link->flags) & UTRACE_LINK_DETACHED)
+	spin_lock_irq(&link->utrace->lock);
+	detached = link->flags & UTRACE_LINK_DETACHED;
+	spin_unlock_irq(&link->utrace->lock);
+	/* Not under the lock, which is inside siglock: one that leaves just now may still send. */
+	if (detached)
 		return -ESRCH;
 	/* The kernel would take one that says it is its own for that (H-16). */
 	if (sig_kernel_only(sig) && (READ_ONCE(task->signal->flags) & SIGNAL_UNKILLABLE))

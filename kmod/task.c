@@ -233,9 +233,7 @@ static bool is_our_work(struct callback_head *work, void *ours)
 	return work == ours;
 }
 
-/*
- * What was decided about a signal outlives who decided it.  Lock held.
- */
+/* What was decided about a signal outlives who decided it.  Lock held. */
 static bool awaits_verdict(const struct utrace *utrace)
 {
 	return (utrace->answer || utrace->forced.verdict) && !utrace->dead;

@@ -357,7 +357,7 @@ int __must_check utrace_set_exit_code(struct utrace_engine *engine, u64 seq, lon
  * Into the thread's own queue.  It is told to engines, this one too, as any other is, and may be
  * blocked, or ignored, as any other.
  *
- * Context: any but under siglock or a spinlock of this module.
+ * Context: process, interrupts on, no spinlock held.
  * Return: 0; -EINVAL @info has no valid number; -EAGAIN of the real-time signals no more can be
  *	queued; -EPERM SIGKILL or SIGSTOP for an init; -ESRCH detached, or the thread is dead.
  */

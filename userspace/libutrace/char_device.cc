@@ -28,6 +28,7 @@ static_assert(sizeof(utrace_set_events) == 24);
 static_assert(sizeof(utrace_control) == 40);
 static_assert(offsetof(utrace_control, seq) == 24);
 static_assert(sizeof(utrace_barrier) == 24);
+static_assert(sizeof(utrace_inject) == 72);
 static_assert(sizeof(utrace_notice) == 128);
 static_assert(offsetof(utrace_notice, seq) == 24);
 static_assert(offsetof(utrace_notice, result) == 56);

@@ -87,13 +87,21 @@ int utrace_stop(struct utrace_engine *engine, u64 *seq)
 }
 EXPORT_SYMBOL_GPL(utrace_stop);
 
-int utrace_resume(struct utrace_engine *engine, u64 seq)
+/* Does it change anything, or is it late, or repeated?  Lock held. */
+static bool is_news(const struct utrace_link *link, u64 seq)
+{
+	return seq == UTRACE_SEQ_LATEST || seq > link->slot[UTRACE_SEQ_SLOT(seq)].go_seq;
+}
+
+static int release(struct utrace_engine *engine, u64 seq, u32 step)
 {
 	struct utrace_link *link = to_link(engine);
 	struct utrace *utrace = link->utrace;
 	int ret = 0;
 
 	spin_lock_irq(&utrace->lock);
+	if (!step && is_news(link, seq))
+		link->asked_step = 0;
 	if (is_off(link) || past_control(utrace)) {
 		ret = -ESRCH;
 	} else if (seq == UTRACE_SEQ_LATEST) {
@@ -108,7 +116,42 @@ int utrace_resume(struct utrace_engine *engine, u64 seq)
 	spin_unlock_irq(&utrace->lock);
 	return ret;
 }
+
+int utrace_resume(struct utrace_engine *engine, u64 seq)
+{
+	return release(engine, seq, 0);
+}
 EXPORT_SYMBOL_GPL(utrace_resume);
+
+int utrace_step(struct utrace_engine *engine, u64 seq, enum utrace_resume_action action)
+{
+	struct utrace_link *link = to_link(engine);
+	struct utrace *utrace = link->utrace;
+	bool kick = false;
+	int ret = 0;
+
+	if (action != UTRACE_SINGLESTEP && action != UTRACE_BLOCKSTEP)
+		return -EINVAL;
+	spin_lock_irq(&utrace->lock);
+	if (is_off(link) || past_control(utrace)) {
+		ret = -ESRCH;
+	} else if (!(link->events & link->hears & UTRACE_EVENT(STEP))) {
+		ret = -EINVAL;
+	} else if (seq != UTRACE_SEQ_LATEST &&
+		   !utrace_slot_handed(&link->slot[UTRACE_SEQ_SLOT(seq)], seq)) {
+		ret = -ERANGE;
+	} else if (is_news(link, seq)) {
+		link->asked_step = action;
+		/* The work that runs takes the lock once more before it arms. */
+		kick = !utrace->step.working;
+	}
+	spin_unlock_irq(&utrace->lock);
+	/* First: once released it must not come to user mode without. */
+	if (kick)
+		utrace_kick(utrace, false);
+	return ret ?: release(engine, seq, action);
+}
+EXPORT_SYMBOL_GPL(utrace_step);
 
 static int ask_report(struct utrace_engine *engine, bool interrupt)
 {
@@ -166,6 +209,9 @@ int utrace_control(struct utrace_engine *engine, enum utrace_resume_action actio
 		return ask_report(engine, true);
 	case UTRACE_REPORT:
 		return ask_report(engine, false);
+	case UTRACE_SINGLESTEP:
+	case UTRACE_BLOCKSTEP:
+		return utrace_step(engine, UTRACE_SEQ_LATEST, action);
 	case UTRACE_RESUME:
 		return utrace_resume(engine, UTRACE_SEQ_LATEST);
 	case UTRACE_DETACH:

@@ -34,7 +34,8 @@ static u32 ops_hear(const struct utrace_engine_ops *ops)
 	       (ops->report_exec ? UTRACE_EVENT(EXEC) : 0) |
 	       (ops->report_exit ? UTRACE_EVENT(EXIT) : 0) |
 	       (ops->report_death ? UTRACE_EVENT(DEATH) : 0) |
-	       (ops->report_reap ? UTRACE_EVENT(REAP) : 0);
+	       (ops->report_reap ? UTRACE_EVENT(REAP) : 0) |
+	       (ops->report_step ? UTRACE_EVENT(STEP) : 0);
 }
 
 struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_engine_ops *ops,
@@ -137,6 +138,56 @@ void utrace_wake_if_free(struct utrace *utrace)
 	/* Only out of our own sleep: ptrace's stop has the same state bit and must not see us. */
 	if (utrace->asleep && !utrace_wants_hold(utrace))
 		k_wake_up_state(utrace->task, __TASK_TRACED);
+}
+
+static u32 list_step(const struct list_head *list)
+{
+	const struct utrace_link *link;
+	u32 step = 0;
+
+	list_for_each_entry(link, list, entry) {
+		if (!utrace_link_current(link))
+			continue;
+		if (link->step == UTRACE_SINGLESTEP || link->asked_step == UTRACE_SINGLESTEP)
+			return UTRACE_SINGLESTEP;
+		if (link->step || link->asked_step)
+			step = UTRACE_BLOCKSTEP;
+	}
+	return step;
+}
+
+u32 utrace_wanted_step(const struct utrace *utrace)
+{
+	u32 attached = list_step(&utrace->attached);
+	u32 attaching = list_step(&utrace->attaching);
+
+	lockdep_assert_held(&utrace->lock);
+	return attached == UTRACE_SINGLESTEP ? attached : (attaching ?: attached);
+}
+
+static bool list_end_step(struct list_head *list)
+{
+	struct utrace_link *link;
+	bool any = false;
+
+	list_for_each_entry(link, list, entry) {
+		if (!(link->step || link->asked_step) || !utrace_link_current(link))
+			continue;
+		link->step = 0;
+		link->asked_step = 0;
+		link->flags |= UTRACE_LINK_STEPPED;
+		any = true;
+	}
+	return any;
+}
+
+bool utrace_end_step(struct utrace *utrace)
+{
+	bool attached = list_end_step(&utrace->attached);
+	bool attaching = list_end_step(&utrace->attaching);
+
+	lockdep_assert_held(&utrace->lock);
+	return attached || attaching;
 }
 
 static void sum_list(struct utrace *utrace, const struct list_head *list)

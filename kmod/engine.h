@@ -12,6 +12,7 @@
 #define UTRACE_LINK_DETACHED  (1u << 0) /* off the lists; only references are left */
 #define UTRACE_LINK_DETACHING (1u << 1) /* in a callback; off when that returns */
 #define UTRACE_LINK_TOLD      (1u << 2) /* its open asynchronous stop was announced */
+#define UTRACE_LINK_STEPPED   (1u << 3) /* the step it asked for was made and is told next */
 
 /* Kept small: with the session's part it is what one attachment costs. */
 struct utrace_link {
@@ -24,6 +25,9 @@ struct utrace_link {
 	/* Events its ops have a callback for. */
 	u16 hears;
 	u16 flags;
+	/* SINGLESTEP or BLOCKSTEP, 0: none: of its last callback, and asked for from outside. */
+	u8 step;
+	u8 asked_step;
 	/* What the security module called the thread then. */
 	u64 label;
 	struct utrace *utrace;
@@ -70,6 +74,11 @@ static inline bool utrace_link_open(const struct utrace_link *link)
 bool utrace_wants_hold(const struct utrace *utrace);
 /* Any but this one? */
 bool utrace_others_hold(const struct utrace *utrace, const struct utrace_link *but);
+
+/* SINGLESTEP if any engine wants that, or else BLOCKSTEP if any does; 0.  Lock held. */
+u32 utrace_wanted_step(const struct utrace *utrace);
+/* The step was made: the wishes for it are done with.  False: there was none.  Lock held. */
+bool utrace_end_step(struct utrace *utrace);
 
 /* If nothing holds it any more, end its sleep.  Lock held: it falls asleep under it too. */
 void utrace_wake_if_free(struct utrace *utrace);

@@ -7,6 +7,8 @@ static bool link_wants(const struct utrace_link *link, u32 event)
 {
 	u32 wanted = link->events & link->hears & (event | UTRACE_EVENT(QUIESCE));
 
+	if (event == UTRACE_EVENT(STEP) && !(link->flags & UTRACE_LINK_STEPPED))
+		return false;
 	return wanted && utrace_link_current(link);
 }
 
@@ -67,6 +69,8 @@ static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32
 		return ops->report_exit(action, engine, pass->orig_code, &pass->code);
 	case UTRACE_EVENT(DEATH):
 		return ops->report_death(engine, pass->group_dead);
+	case UTRACE_EVENT(STEP):
+		return ops->report_step(action, engine);
 	}
 	WARN_ON_ONCE(1);
 	return UTRACE_RESUME;
@@ -86,6 +90,12 @@ static void apply(struct utrace_pass *pass, struct utrace_link *link, u32 action
 			utrace_slot_stop(&link->slot[UTRACE_SLOT_REPORT], seq);
 		else
 			resume = UTRACE_RESUME;
+	}
+	/* The last one called before user mode decides. */
+	link->step = 0;
+	if (resume == UTRACE_SINGLESTEP || resume == UTRACE_BLOCKSTEP) {
+		link->step = resume;
+		pass->step = true;
 	}
 	pass->action = utrace_merge(pass->action, resume);
 }
@@ -130,6 +140,8 @@ static void tell(struct utrace_pass *pass, struct utrace_link *link)
 	    (link->events & link->hears & pass->event))
 		pass->verdict = utrace_verdict(call(pass, link, false));
 	utrace->reporting = NULL;
+	if (pass->event == UTRACE_EVENT(STEP))
+		link->flags &= ~UTRACE_LINK_STEPPED;
 
 	off = (link->flags & UTRACE_LINK_DETACHING) && !(link->flags & UTRACE_LINK_DETACHED);
 	if (off)
@@ -169,6 +181,7 @@ void utrace_run_pass(struct utrace_pass *pass)
 	utrace_gate(UTRACE_GATE_APPLIED, current);
 
 	/* Asked for by a callback; near user mode it would never end. */
-	if (pass->event && (pass->action == UTRACE_REPORT || pass->action == UTRACE_INTERRUPT))
+	if (pass->event &&
+	    (pass->action == UTRACE_REPORT || pass->action == UTRACE_INTERRUPT || pass->step))
 		utrace_kick(utrace, pass->action == UTRACE_INTERRUPT);
 }

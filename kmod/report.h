@@ -26,6 +26,8 @@ struct utrace_pass {
 	 */
 	u32 action;
 	u32 verdict;
+	/* Out: some engine wants a step. */
+	bool step;
 };
 
 /*

@@ -261,7 +261,8 @@ int session_features(struct utrace_features *features)
 	features->abi = contract;
 	features->events = UTRACE_EVENTS_ALL;
 	features->actions = 1u << UTRACE_STOP | 1u << UTRACE_INTERRUPT | 1u << UTRACE_REPORT |
-			    1u << UTRACE_RESUME | 1u << UTRACE_DETACH;
+			    1u << UTRACE_SINGLESTEP | 1u << UTRACE_BLOCKSTEP | 1u << UTRACE_RESUME |
+			    1u << UTRACE_DETACH;
 	features->target_flags = UTRACE_TARGET_FLAGS_ALL;
 	features->engines = session_thread_count();
 	memset(features->version, 0, sizeof(features->version));

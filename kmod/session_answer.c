@@ -55,10 +55,12 @@ static u64 session_stop_under_way(struct session_thread *t)
  * The numbers it answers, each to the core.  Perhaps none that we know to be open: late, repeated,
  * never handed out.  The core knows.
  */
-static int session_release(struct session_thread *t, u64 seq, struct session_held *held)
+static int session_release(struct session_thread *t, u64 seq, u32 action, struct session_held *held)
 {
 	int err = 0, slot;
 
+	if (action != UTRACE_RESUME)
+		return utrace_step(t->engine, seq, action);
 	if (seq != UTRACE_SEQ_LATEST)
 		return utrace_resume(t->engine, seq);
 	/* Not so the report's: its number may be of a callback that has not published its hold. */
@@ -71,7 +73,7 @@ static int session_release(struct session_thread *t, u64 seq, struct session_hel
 	return err;
 }
 
-int session_resume(struct session_thread *t, u64 seq, bool foreign)
+static int session_go(struct session_thread *t, u64 seq, u32 action, bool foreign)
 {
 	struct utrace_session *session = t->owner->session;
 	struct session_held held;
@@ -85,7 +87,7 @@ int session_resume(struct session_thread *t, u64 seq, bool foreign)
 	session_unhold(t, seq, &held);
 	spin_unlock_irq(&session->lock);
 
-	err = session_release(t, seq, &held);
+	err = session_release(t, seq, action, &held);
 	if (err || !foreign)
 		return err;
 	/* After it is so: the owner who reads this finds it so. */
@@ -95,6 +97,11 @@ int session_resume(struct session_thread *t, u64 seq, bool foreign)
 	spin_unlock_irq(&session->lock);
 	session_wake(session);
 	return 0;
+}
+
+int session_resume(struct session_thread *t, u64 seq, bool foreign)
+{
+	return session_go(t, seq, UTRACE_RESUME, foreign);
 }
 
 static u32 session_verdict(const struct utrace_answer *answer)
@@ -118,11 +125,20 @@ static int session_answer_check(const struct utrace_answer *answer)
 	case UTRACE_RESUME:
 	case UTRACE_REPORT:
 	case UTRACE_INTERRUPT:
+	case UTRACE_SINGLESTEP:
+	case UTRACE_BLOCKSTEP:
 	case UTRACE_DETACH:
 		return 0;
 	default:
 		return -EINVAL;
 	}
+}
+
+static bool session_steps(const struct utrace_answer *answer)
+{
+	u32 action = answer->action & UTRACE_RESUME_MASK;
+
+	return action == UTRACE_SINGLESTEP || action == UTRACE_BLOCKSTEP;
 }
 
 static bool session_writes(const struct utrace_answer *answer)
@@ -231,20 +247,29 @@ int session_answer(struct utrace_session *session, const struct utrace_answer *a
 	t = session_thread_get(session, answer->engine, answer->tid);
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	if (session_writes(answer))
+	if (session_steps(answer) && !(READ_ONCE(t->events) & UTRACE_EVENT(STEP)))
+		err = -EINVAL;
+	else if (session_writes(answer))
 		err = session_rewrite(t, answer);
 	if (err)
 		goto out;
-	if (action == UTRACE_DETACH) {
+	switch (action) {
+	case UTRACE_DETACH:
 		err = session_detach(t, 0);
-		goto out;
-	}
-	if (action != UTRACE_RESUME) {
+		break;
+	case UTRACE_SINGLESTEP:
+	case UTRACE_BLOCKSTEP:
+		err = session_go(t, answer->seq, action, false);
+		break;
+	case UTRACE_REPORT:
+	case UTRACE_INTERRUPT:
 		err = utrace_control(t->engine, action);
 		if (err)
-			goto out;
+			break;
+		fallthrough;
+	default:
+		err = session_resume(t, answer->seq, false);
 	}
-	err = session_resume(t, answer->seq, false);
 out:
 	utrace_engine_put(t->engine);
 	return err;

@@ -53,6 +53,7 @@ bool session_mid_call(const struct session_thread *t)
 		case UTRACE_EVENT_BIT_SIGNAL_CORE:
 		case UTRACE_EVENT_BIT_JCTL:
 		case UTRACE_EVENT_BIT_SIGNAL_HANDLER:
+		case UTRACE_EVENT_BIT_STEP:
 			return false;
 		case UTRACE_EVENT_BIT_CLONE:
 		case UTRACE_EVENT_BIT_EXEC:

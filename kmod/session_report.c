@@ -279,6 +279,13 @@ static void session_leader_tid(struct session_thread *t)
 	rcu_read_unlock();
 }
 
+static u32 session_report_step(u32 action, struct utrace_engine *engine)
+{
+	if (!session_wants(engine, UTRACE_EVENT_BIT_STEP))
+		return UTRACE_RESUME;
+	return session_hold(engine, UTRACE_EVENT_BIT_STEP, 0);
+}
+
 static u32 session_report_death(struct utrace_engine *engine, bool group_dead)
 {
 	struct session_thread *t = engine->data;
@@ -327,6 +334,7 @@ const struct utrace_engine_ops session_ops = {
 	.report_exec = session_report_exec,
 	.report_exit = session_report_exit,
 	.report_death = session_report_death,
+	.report_step = session_report_step,
 	.report_stopped = session_report_stopped,
 	.report_lost = session_report_lost,
 	.release = session_thread_release,

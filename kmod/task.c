@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Traced threads: found by task, made, retired; their flags and their work. */
 #include <linux/hashtable.h>
+#include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -208,12 +209,13 @@ void utrace_set_flags(struct utrace *utrace)
 
 	if (utrace->dispatch_shown)
 		; /* Not ours just now: utrace_user_dispatch_learn() comes. */
-	else if ((utrace->events & UTRACE_EVENT(SYSCALL_ENTRY)) || utrace->user_dispatch)
+	else if ((utrace->events & UTRACE_EVENT(SYSCALL_ENTRY)) || utrace->user_dispatch ||
+		 utrace->step.armed)
 		set_bit(SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH, work);
 	else
 		clear_bit(SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH, work);
 
-	if (utrace->events & UTRACE_EVENT(SYSCALL_EXIT)) {
+	if ((utrace->events & UTRACE_EVENT(SYSCALL_EXIT)) || utrace->step.over_call) {
 		set_bit(SYSCALL_WORK_BIT_SYSCALL_EXIT_TRAP, work);
 		return;
 	}
@@ -233,15 +235,28 @@ static bool is_our_work(struct callback_head *work, void *ours)
 	return work == ours;
 }
 
-/* What was decided about a signal outlives who decided it.  Lock held. */
-static bool awaits_verdict(const struct utrace *utrace)
+/*
+ * What was decided about a signal outlives who decided it, and the trap flag goes first.  Lock
+ * held.
+ */
+static bool is_needed(const struct utrace *utrace)
 {
-	return (utrace->answer || utrace->forced.verdict) && !utrace->dead;
+	return (utrace->answer || utrace->forced.verdict || utrace->step.armed) && !utrace->dead;
+}
+
+static void unpin(struct utrace *utrace)
+{
+	if (!utrace->step.pinned)
+		return;
+	utrace->step.pinned = false;
+	utrace_hooks_put();
+	/* Whoever unloads the module waits for the threads that are in it. */
+	module_put(THIS_MODULE);
 }
 
 void utrace_retire_if_idle(struct utrace *utrace)
 {
-	bool retired = false;
+	bool retired = false, armed;
 
 	/* After every pass: nearly always there is one. */
 	if (!list_empty_careful(&utrace->attached) || !list_empty_careful(&utrace->attaching))
@@ -249,17 +264,23 @@ void utrace_retire_if_idle(struct utrace *utrace)
 	spin_lock(&table_lock);
 	spin_lock_irq(&utrace->lock);
 	if (!utrace->retired && list_empty(&utrace->attached) && list_empty(&utrace->attaching) &&
-	    !awaits_verdict(utrace)) {
+	    !is_needed(utrace)) {
 		utrace->retired = true;
 		retired = true;
 		utrace->events = 0;
 		hash_del_rcu(&utrace->hash);
 		utrace_set_flags(utrace);
 	}
+	armed = utrace->step.armed;
 	spin_unlock_irq(&utrace->lock);
 	spin_unlock(&table_lock);
-	if (!retired)
+	if (!retired) {
+		/* Its last engine left in the middle of a step: it takes the flag away itself. */
+		if (armed && utrace->task != current)
+			utrace_kick(utrace, false);
 		return;
+	}
+	unpin(utrace);
 
 	/*
 	 * Pairs with the one in utrace_kick(): either we see its work, or it sees that we
@@ -278,22 +299,23 @@ void utrace_retire_if_idle(struct utrace *utrace)
 void utrace_kick(struct utrace *utrace, bool interrupt)
 {
 	struct task_struct *task = utrace->task;
+	unsigned long irq;
 	bool queue = false;
 
-	spin_lock_irq(&utrace->lock);
+	spin_lock_irqsave(&utrace->lock, irq);
 	if (!utrace->work_queued && !utrace->retired) {
 		utrace->work_queued = true;
 		utrace->work_settled = false;
 		utrace_hold_ref(utrace);
 		queue = true;
 	}
-	spin_unlock_irq(&utrace->lock);
+	spin_unlock_irqrestore(&utrace->lock, irq);
 
 	if (queue && task_work_add(task, &utrace->work, TWA_RESUME)) {
 		/* -ESRCH: it has run its last works; DEATH and REAP are all that follows. */
-		spin_lock_irq(&utrace->lock);
+		spin_lock_irqsave(&utrace->lock, irq);
 		utrace->work_queued = false;
-		spin_unlock_irq(&utrace->lock);
+		spin_unlock_irqrestore(&utrace->lock, irq);
 		utrace_put(utrace);
 		return;
 	}

@@ -43,6 +43,34 @@ struct utrace_forced {
 	bool taken;
 };
 
+/*
+ * A step, by the trap flag.  It is in the thread's registers only from the end of the work before
+ * user mode until the thread is next in the kernel for a call, a signal or a work: so nobody who
+ * looks at a thread that does not run sees it.  All is the thread's own; what others look at it
+ * changes under the lock.
+ */
+struct utrace_step {
+	/* The flag is there.  Others: until it is taken away the thread is not retired. */
+	bool armed;
+	/* The work runs that arms in the end.  Others. */
+	bool working;
+	/* In a call, the end of which is the end of the step.  Others. */
+	bool over_call;
+	/* Signals are taken first. */
+	bool waits;
+	/* It was made, and is told next. */
+	bool done;
+	/* A debugger steps the thread too: the flag is left to it. */
+	bool shared;
+	/* The program had set the flag itself. */
+	bool own;
+	/* The instruction, at ip, shows the program the flag. */
+	bool pushes;
+	/* The hooks and the module stay for it. */
+	bool pinned;
+	unsigned long ip;
+};
+
 /**
  * struct utrace - what is known of a traced thread
  *
@@ -128,6 +156,7 @@ struct utrace {
 	 */
 	int signal_told;
 	struct utrace_forced forced;
+	struct utrace_step step;
 	/* Among those that are asked before their signals are sent. */
 	struct utrace_receiver receiver;
 };
@@ -157,7 +186,10 @@ void utrace_retire_if_idle(struct utrace *utrace);
 /* Bring the thread's flags in line with events.  Lock held, or the thread is new. */
 void utrace_set_flags(struct utrace *utrace);
 
-/* Have the thread come by before it next runs user code; interrupt breaks a blocking call. */
+/*
+ * Have the thread come by before it next runs user code; interrupt breaks a blocking call.  Also
+ * under siglock, without interrupt.
+ */
 void utrace_kick(struct utrace *utrace, bool interrupt);
 
 #endif

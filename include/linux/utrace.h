@@ -53,6 +53,7 @@ struct utrace_engine;
  * @report_exec: after success, before the new image's first instruction
  * @report_exit: *@code, at first @orig_code, is what the parent will see, and may be changed;
  *	memory and files are whole.  A STOP is not honoured once the group's exit has begun
+ * @report_step: the step that this engine asked for, by SINGLESTEP or BLOCKSTEP, was made
  * @report_death: a zombie; only UTRACE_DETACH means anything, no hold is possible
  * @report_reap: last of all, maybe in the reaper's context; must not block.  The
  *	engine is detached when it returns
@@ -81,6 +82,7 @@ struct utrace_engine_ops {
 	u32 (*report_exec)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
 	u32 (*report_exit)(u32 action, struct utrace_engine *engine, long orig_code, long *code);
 	u32 (*report_death)(struct utrace_engine *engine, bool group_dead);
+	u32 (*report_step)(u32 action, struct utrace_engine *engine);
 	void (*report_reap)(struct utrace_engine *engine, struct task_struct *task);
 	void (*report_stopped)(struct utrace_engine *engine, u64 seq);
 	void (*report_lost)(struct utrace_engine *engine);
@@ -191,7 +193,7 @@ int __must_check utrace_set_events(struct utrace_engine *engine, u32 events);
 /**
  * utrace_control - ask something of an engine's thread
  * @engine: the caller holds a reference
- * @action: STOP, INTERRUPT, REPORT, RESUME (the latest number) or DETACH
+ * @action: STOP, INTERRUPT, REPORT, RESUME, SINGLESTEP or BLOCKSTEP (the latest number) or DETACH
  *
  * Return: 0 it is so now, or
  *	-EINPROGRESS STOP: it runs still, and will stop before it runs another
@@ -199,7 +201,7 @@ int __must_check utrace_set_events(struct utrace_engine *engine, u32 events);
  *		it is detached when that returns;
  *	-ESRCH detached, reaped, or dead and the action is not DETACH;
  *	-EALREADY DETACH while its death report runs: the report does it;
- *	-EINVAL no such action.
+ *	-EINVAL no such action, or a step without asking for UTRACE_EVENT(STEP).
  */
 int __must_check utrace_control(struct utrace_engine *engine, enum utrace_resume_action action);
 
@@ -224,6 +226,28 @@ int __must_check utrace_stop(struct utrace_engine *engine, u64 *seq);
  *	to this engine (nothing changed).
  */
 int __must_check utrace_resume(struct utrace_engine *engine, u64 seq);
+
+/**
+ * utrace_step - let the thread go on by a step
+ * @engine: the caller holds a reference; asks for UTRACE_EVENT(STEP)
+ * @seq: as in utrace_resume()
+ * @action: UTRACE_SINGLESTEP: one instruction, or UTRACE_BLOCKSTEP: to the next branch that is
+ *	taken; of several engines' wishes the shorter one counts for all
+ *
+ * A system call is one instruction, whatever it takes; at its entry, what is left of it.  A signal
+ * with a handler ends the step at the handler's first instruction.  Then report_step() is called,
+ * of the engines that asked for a step.  The program and debuggers see nothing of it.  It lasts,
+ * over holds and other events, until it is made, or the next utrace_resume() with a number that is
+ * news, or UTRACE_SEQ_LATEST.
+ *
+ * A callback asks for the same by what it returns; its wish ends with the next callback to its
+ * engine.
+ *
+ * Return: as utrace_resume(), and -EINVAL it does not ask for UTRACE_EVENT(STEP), or there is no
+ *	such action.
+ */
+int __must_check utrace_step(struct utrace_engine *engine, u64 seq,
+			     enum utrace_resume_action action);
 
 /**
  * utrace_barrier - wait until no callback to this engine runs

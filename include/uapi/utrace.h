@@ -51,6 +51,11 @@ enum utrace_event {
 	UTRACE_EVENT_BIT_JCTL,
 	/* A handler's frame is built, the mask is its own: before its first instruction. */
 	UTRACE_EVENT_BIT_SIGNAL_HANDLER,
+	/*
+	 * It has made the step that this engine asked for: one instruction, or a system call, or it
+	 * is at the first instruction of a handler.  Told to nobody else.
+	 */
+	UTRACE_EVENT_BIT_STEP,
 };
 
 #define UTRACE_EVENT(name)   (1u << UTRACE_EVENT_BIT_##name)
@@ -63,7 +68,7 @@ enum utrace_event {
 #define UTRACE_EVENTS_ALL \
 	(UTRACE_EVENT(QUIESCE) | UTRACE_EVENT(REAP) | UTRACE_EVENT(CLONE) | UTRACE_EVENT(EXEC) | \
 	 UTRACE_EVENT(EXIT) | UTRACE_EVENT(DEATH) | UTRACE_EVENT_SYSCALL | \
-	 UTRACE_EVENTS_OF_SIGNAL | UTRACE_EVENT(JCTL))
+	 UTRACE_EVENTS_OF_SIGNAL | UTRACE_EVENT(JCTL) | UTRACE_EVENT(STEP))
 
 /* Events at which an engine may hold the thread. */
 #define UTRACE_EVENTS_STOPPABLE (UTRACE_EVENTS_ALL & ~(UTRACE_EVENT(DEATH) | UTRACE_EVENT(REAP)))
@@ -75,8 +80,11 @@ enum utrace_resume_action {
 	UTRACE_STOP = 0,      /* hold it */
 	UTRACE_INTERRUPT = 1, /* break a blocking call, then report */
 	UTRACE_REPORT = 2,    /* report soon, disturb nothing */
-	UTRACE_RESUME = 5,    /* go on (3 and 4 are kept for stepping) */
-	UTRACE_DETACH = 6,    /* go on without this engine */
+	/* go on by one instruction, or to the next branch, and tell STEP then */
+	UTRACE_SINGLESTEP = 3,
+	UTRACE_BLOCKSTEP = 4,
+	UTRACE_RESUME = 5, /* go on */
+	UTRACE_DETACH = 6, /* go on without this engine */
 };
 
 #define UTRACE_RESUME_MASK 0x0fu
@@ -293,8 +301,9 @@ struct utrace_answer {
 	__u64 seq; /* the number it answers */
 	__s32 tid;
 	/*
-	 * UTRACE_RESUME, REPORT, INTERRUPT or DETACH | enum utrace_syscall_action at an entry, enum
-	 * utrace_signal_action and UTRACE_SIGNAL_HOLD at a signal.
+	 * UTRACE_RESUME, REPORT, INTERRUPT, DETACH, and with STEP among the events SINGLESTEP or
+	 * BLOCKSTEP | enum utrace_syscall_action at an entry, enum utrace_signal_action and
+	 * UTRACE_SIGNAL_HOLD at a signal.
 	 */
 	__u32 action;
 	__s64 result;

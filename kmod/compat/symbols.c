@@ -23,6 +23,9 @@ DEFINE_STATIC_CALL_NULL(utrace_k_task_participate_group_stop,
 DEFINE_STATIC_CALL_NULL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
 DEFINE_STATIC_CALL_NULL(utrace_k_send_signal_locked, send_signal_locked);
 DEFINE_STATIC_CALL_NULL(utrace_k_send_sig_info, send_sig_info);
+DEFINE_STATIC_CALL_NULL(utrace_k_user_enable_single_step, user_enable_single_step);
+DEFINE_STATIC_CALL_NULL(utrace_k_user_enable_block_step, user_enable_block_step);
+DEFINE_STATIC_CALL_NULL(utrace_k_user_disable_single_step, user_disable_single_step);
 DEFINE_STATIC_CALL_NULL(utrace_k_ptrace_notify, ptrace_notify);
 DEFINE_STATIC_CALL_NULL(utrace_k_ptrace_may_access, ptrace_may_access);
 DEFINE_STATIC_CALL_NULL(utrace_k_task_work_cancel_match, task_work_cancel_match);
@@ -93,6 +96,11 @@ static struct symbol symbols[] = {
 		 "to put a signal back, or another in its place"),
 	FUNCTION(send_sig_info, "int (int, struct kernel_siginfo *, struct task_struct *)",
 		 "to send a thread a signal of a controller's own"),
+	FUNCTION(user_enable_single_step, "void (struct task_struct *)",
+		 "to step a thread by one instruction"),
+	FUNCTION(user_enable_block_step, "void (struct task_struct *)",
+		 "to step a thread to its next branch"),
+	FUNCTION(user_disable_single_step, "void (struct task_struct *)", "to end a step"),
 	FUNCTION(ptrace_notify, "int (int, " ULONG ")",
 		 "to give a debugger the system call stops that our hooks stand in for"),
 	FUNCTION(ptrace_may_access, "bool (struct task_struct *, unsigned int)",

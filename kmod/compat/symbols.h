@@ -53,6 +53,9 @@ DECLARE_STATIC_CALL(utrace_k_task_participate_group_stop, utrace_type_task_parti
 DECLARE_STATIC_CALL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
 DECLARE_STATIC_CALL(utrace_k_send_signal_locked, send_signal_locked);
 DECLARE_STATIC_CALL(utrace_k_send_sig_info, send_sig_info);
+DECLARE_STATIC_CALL(utrace_k_user_enable_single_step, user_enable_single_step);
+DECLARE_STATIC_CALL(utrace_k_user_enable_block_step, user_enable_block_step);
+DECLARE_STATIC_CALL(utrace_k_user_disable_single_step, user_disable_single_step);
 DECLARE_STATIC_CALL(utrace_k_ptrace_notify, ptrace_notify);
 DECLARE_STATIC_CALL(utrace_k_ptrace_may_access, ptrace_may_access);
 DECLARE_STATIC_CALL(utrace_k_task_work_cancel_match, task_work_cancel_match);
@@ -115,6 +118,23 @@ static inline int k_send_signal_locked(int sig, struct kernel_siginfo *info,
 static inline int k_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *task)
 {
 	return static_call(utrace_k_send_sig_info)(sig, info, task);
+}
+
+/* These three of current.  May sleep. */
+static inline void k_user_enable_single_step(struct task_struct *task)
+{
+	static_call(utrace_k_user_enable_single_step)(task);
+}
+
+static inline void k_user_enable_block_step(struct task_struct *task)
+{
+	static_call(utrace_k_user_enable_block_step)(task);
+}
+
+/* We hook it. */
+static inline void k_user_disable_single_step(struct task_struct *task)
+{
+	static_call(utrace_k_user_disable_single_step)(task);
 }
 
 static inline int k_ptrace_notify(int exit_code, unsigned long message)

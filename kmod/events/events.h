@@ -56,6 +56,27 @@ int utrace_forced_stop(void);
 int utrace_forced_end(void);
 
 /*
+ * Stepping.  Current is at a call's entry; about to take signals; has taken all there were, with
+ * siglock held; a uprobe is about to step it over an instruction, and has done so.
+ */
+void utrace_step_at_entry(struct pt_regs *regs);
+void utrace_step_before_signals(void);
+void utrace_step_after_signals(void);
+void utrace_step_before_probe(void);
+void utrace_step_after_probe(void);
+
+/*
+ * The debugger of @task, which does not run, is to set or clear the flag.  True: a step was armed,
+ * and is not any more; with @ours the flag is to be cleared first.  And after it: armed again
+ * before user mode.
+ */
+bool utrace_step_withdraw(struct task_struct *task, bool *ours);
+void utrace_step_again(struct task_struct *task);
+
+/* The trap flag has trapped.  False: a SIGTRAP with this code is to follow, nobody's but ours. */
+bool utrace_report_trap(int *code);
+
+/*
  * Current is about to stop with its group: @sig begins the stop, 0: it takes part.  It goes on:
  * true if it was in such a stop.  Both with siglock held, which is dropped and taken again
  * meanwhile.

@@ -6,6 +6,7 @@
 #include "../report.h"
 #include "../stop.h"
 #include "resume.h"
+#include "step.h"
 
 void utrace_work(struct callback_head *head)
 {
@@ -13,13 +14,16 @@ void utrace_work(struct callback_head *head)
 	struct utrace_pass pass = { .utrace = utrace, .may_stop = true };
 	bool settle, leave;
 
+	utrace_step_disarm(utrace, false);
 	spin_lock_irq(&utrace->lock);
 	/* On its way out its last works run: EXIT was told, DEATH comes. */
 	leave = utrace->retired || (current->flags & PF_EXITING);
 	settle = !leave && !utrace->work_settled;
 	utrace->work_settled = true;
-	if (!settle)
+	if (!settle) {
 		utrace->work_queued = false;
+		utrace->step.working = !leave;
+	}
 	spin_unlock_irq(&utrace->lock);
 
 	/*
@@ -31,12 +35,15 @@ void utrace_work(struct callback_head *head)
 			return;
 		spin_lock_irq(&utrace->lock);
 		utrace->work_queued = false;
+		utrace->step.working = true;
 		spin_unlock_irq(&utrace->lock);
 	}
 	utrace_gate(UTRACE_GATE_NOTE_TAKEN, current);
 	if (!leave) {
+		utrace_report_step(utrace);
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, 0);
+		utrace_step_arm(utrace);
 		utrace_retire_if_idle(utrace);
 	}
 	utrace_put(utrace);

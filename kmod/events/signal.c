@@ -10,6 +10,7 @@
 #include "../report.h"
 #include "../stop.h"
 #include "events.h"
+#include "step.h"
 
 /* What would be done about it, 0 if it is not to be told.  siglock held. */
 static u32 event_of(int sig)
@@ -172,6 +173,7 @@ void utrace_report_handler(const kernel_siginfo_t *info)
 
 	if (!utrace)
 		return;
+	utrace_step_made(utrace);
 	/* As at the signal itself, nobody just because it asked for QUIESCE. */
 	if (READ_ONCE(utrace->heard) & pass.event) {
 		copy_siginfo(&told, info);

@@ -8,6 +8,7 @@
 #include "../stop.h"
 #include "../trace.h"
 #include "events.h"
+#include "step.h"
 
 /* The verdict given while the thread was held, over the one of the pass.  True: skip the call. */
 static bool take_verdict(struct utrace_pass *pass)
@@ -46,6 +47,7 @@ bool utrace_report_syscall_entry(struct pt_regs *regs)
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, pass.event);
 		skip = take_verdict(&pass);
+		utrace_step_into_call(utrace);
 		utrace_retire_if_idle(utrace);
 	}
 	if (READ_ONCE(utrace->events) & pass.event)
@@ -67,6 +69,7 @@ void utrace_report_syscall_exit(struct pt_regs *regs)
 	utrace = utrace_find(current);
 	if (!utrace)
 		return;
+	utrace_step_over_call(utrace);
 	pass.utrace = utrace;
 	if (utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);

@@ -12,6 +12,8 @@
 
 #include "table.h"
 
+struct arch_uprobe;
+
 #define UTRACE_HOOK_ID(name, when, type) UTRACE_HOOK_##name,
 enum utrace_hook_id {
 	UTRACE_HOOKS(UTRACE_HOOK_ID, UTRACE_HOOK_ID, UTRACE_HOOK_ID) UTRACE_HOOK_COUNT
@@ -70,6 +72,10 @@ bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs);
 bool utrace_original_syscall_user_dispatch(struct pt_regs *regs);
 void utrace_instead_user_single_step_report(struct pt_regs *regs);
 void utrace_original_user_single_step_report(struct pt_regs *regs);
+void utrace_instead_user_enable_single_step(struct task_struct *task);
+void utrace_original_user_enable_single_step(struct task_struct *task);
+void utrace_instead_user_enable_block_step(struct task_struct *task);
+void utrace_original_user_enable_block_step(struct task_struct *task);
 void utrace_instead_user_disable_single_step(struct task_struct *task);
 void utrace_original_user_disable_single_step(struct task_struct *task);
 int utrace_instead_set_syscall_user_dispatch(unsigned long mode, unsigned long offset,
@@ -93,6 +99,10 @@ bool utrace_instead_prepare_signal(int sig, struct task_struct *task, bool force
 bool utrace_original_prepare_signal(int sig, struct task_struct *task, bool force);
 void utrace_instead_complete_signal(int sig, struct task_struct *task, enum pid_type type);
 void utrace_original_complete_signal(int sig, struct task_struct *task, enum pid_type type);
+int utrace_instead_force_sig_fault(int sig, int code, void __user *address);
+int utrace_original_force_sig_fault(int sig, int code, void __user *address);
+void utrace_before_arch_uprobe_pre_xol(struct arch_uprobe *probe, struct pt_regs *regs);
+void utrace_before_arch_uprobe_post_xol(struct arch_uprobe *probe, struct pt_regs *regs);
 void utrace_instead_signal_setup_done(int failed, struct ksignal *ksig, int stepping);
 void utrace_original_signal_setup_done(int failed, struct ksignal *ksig, int stepping);
 int utrace_before_do_signal_stop(int sig);

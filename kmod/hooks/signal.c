@@ -9,9 +9,9 @@
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/signal.h>
-#include <linux/uprobes.h>
 
 #include "../compat/siglock.h"
+#include "../compat/step.h"
 #include "../compat/symbols.h"
 #include "../events/events.h"
 #include "hook.h"
@@ -94,16 +94,6 @@ static bool settle_fault(int sig, kernel_siginfo_t *info)
 	return true;
 }
 
-/* In the middle of an instruction that a uprobe steps over get_signal() takes nothing. */
-static bool in_uprobe(void)
-{
-#ifdef CONFIG_UPROBES
-	return current->utask && current->utask->active_uprobe;
-#else
-	return false;
-#endif
-}
-
 void utrace_before_get_signal(struct ksignal *ksig)
 {
 	UTRACE_HOOK(get_signal);
@@ -112,7 +102,10 @@ void utrace_before_get_signal(struct ksignal *ksig)
 	bool again = true;
 	int sig;
 
-	if (!task_sigpending(current) || in_uprobe())
+	/* Ours, a debugger's, or both. */
+	if (test_thread_flag(TIF_SINGLESTEP))
+		utrace_step_before_signals();
+	if (!task_sigpending(current) || utrace_in_uprobe())
 		return;
 	spin_lock_irq(own_siglock());
 	/* If a fault was next in the round in which it went on. */
@@ -154,8 +147,12 @@ int utrace_instead_dequeue_signal(UTRACE_DEQUEUE_PARAMETERS)
 	for (;;) {
 		sig = utrace_original_dequeue_signal(UTRACE_DEQUEUE_ARGUMENTS(mask, info, type));
 		/* signalfd and sigtimedwait() ask by a set of their own: there it is data. */
-		if (!sig || mask != &current->blocked)
+		if (mask != &current->blocked)
 			return sig;
+		if (!sig) {
+			utrace_step_after_signals();
+			return 0;
+		}
 		if (!utrace_report_signal(info, *type, false))
 			return sig;
 		sig = info->si_signo;

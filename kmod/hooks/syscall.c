@@ -49,6 +49,9 @@ bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs)
 {
 	UTRACE_HOOK(syscall_user_dispatch);
 
+	/* Ours, a debugger's, or both. */
+	if (test_thread_flag(TIF_SINGLESTEP))
+		utrace_step_at_entry(regs);
 	/* A dispatched call has an ABI of its own: nobody is told of it, ptrace neither. */
 	if (utrace_user_dispatch_get(current) && utrace_original_syscall_user_dispatch(regs))
 		return true;
@@ -86,15 +89,6 @@ void utrace_instead___audit_syscall_exit(int success, long return_code)
 		wake_up_var(&utrace_audits);
 }
 #endif
-
-/* Every resume by a debugger comes here; it also clears SYSCALL_EXIT_TRAP. */
-void utrace_instead_user_disable_single_step(struct task_struct *task)
-{
-	UTRACE_HOOK(user_disable_single_step);
-
-	utrace_original_user_disable_single_step(task);
-	utrace_rearm(task);
-}
 
 /*
  * The three below are the kernel's only words on the program's own user dispatch; what they set,

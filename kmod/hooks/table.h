@@ -25,6 +25,8 @@
 #define UTRACE_HOOKS(BEFORE, CHANGING, INSTEAD) \
 	INSTEAD(syscall_user_dispatch, ALWAYS, "bool (struct pt_regs *)") \
 	INSTEAD(user_single_step_report, ALWAYS, "void (struct pt_regs *)") \
+	INSTEAD(user_enable_single_step, ARGUMENT, "void (struct task_struct *)") \
+	INSTEAD(user_enable_block_step, ARGUMENT, "void (struct task_struct *)") \
 	INSTEAD(user_disable_single_step, ARGUMENT, "void (struct task_struct *)") \
 	INSTEAD(set_syscall_user_dispatch, ALWAYS, \
 		"int (long unsigned int, long unsigned int, long unsigned int, char *)") \
@@ -34,6 +36,8 @@
 	INSTEAD(dequeue_signal, MARKED, UTRACE_DEQUEUE_TYPE) \
 	INSTEAD(prepare_signal, RECEIVER, "bool (int, struct task_struct *, bool)") \
 	INSTEAD(complete_signal, RECEIVER, "void (int, struct task_struct *, enum pid_type)") \
+	INSTEAD(force_sig_fault, MARKED, "int (int, int, void *)") \
+	UTRACE_HOOKS_PROBE(BEFORE) \
 	INSTEAD(signal_setup_done, MARKED, "void (int, struct ksignal *, int)") \
 	CHANGING(do_signal_stop, MARKED, "bool (int)") \
 	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
@@ -56,6 +60,15 @@
 #define UTRACE_HOOKS_AUDIT(INSTEAD) INSTEAD(__audit_syscall_exit, MARKED, "void (int, long int)")
 #else
 #define UTRACE_HOOKS_AUDIT(INSTEAD)
+#endif
+
+/* Where an instruction with a probe is stepped out of its line, by the trap flag too. */
+#ifdef CONFIG_UPROBES
+#define UTRACE_HOOKS_PROBE(BEFORE) \
+	BEFORE(arch_uprobe_pre_xol, MARKED, "int (struct arch_uprobe *, struct pt_regs *)") \
+	BEFORE(arch_uprobe_post_xol, MARKED, "int (struct arch_uprobe *, struct pt_regs *)")
+#else
+#define UTRACE_HOOKS_PROBE(BEFORE)
 #endif
 
 /* For debuggers, since 6.4.  The assembler cannot look, and makes stubs that 6.1 leaves unused. */

@@ -37,6 +37,8 @@ std::string EventName(uint32_t event) {
       return "jctl";
     case UTRACE_EVENT(SIGNAL_HANDLER):
       return "signal-handler";
+    case UTRACE_EVENT(STEP):
+      return "step";
     default:
       return "?";
   }

@@ -16,7 +16,8 @@ utrace_features FakeModule::DefaultFeatures() {
   features.abi = UTRACE_ABI_VERSION;
   features.events = UTRACE_EVENTS_ALL;
   features.actions = 1u << UTRACE_STOP | 1u << UTRACE_INTERRUPT | 1u << UTRACE_REPORT |
-                     1u << UTRACE_RESUME | 1u << UTRACE_DETACH;
+                     1u << UTRACE_SINGLESTEP | 1u << UTRACE_BLOCKSTEP | 1u << UTRACE_RESUME |
+                     1u << UTRACE_DETACH;
   features.target_flags = UTRACE_TARGET_FLAGS_ALL;
   std::strncpy(features.version, "0.1.0-fake", sizeof(features.version) - 1);
   return features;

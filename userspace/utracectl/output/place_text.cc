@@ -46,6 +46,8 @@ std::string PlaceText(uint32_t event, int32_t nr, Abi abi, int signo) {
       return "at its exec, before the first instruction";
     case UTRACE_EVENT(JCTL):
       return "in job control's stop, or where it goes on from that";
+    case UTRACE_EVENT(STEP):
+      return "after a step";
     default:
       return absl::StrCat("at ", EventName(event));
   }

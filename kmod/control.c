@@ -162,6 +162,8 @@ static int ask_report(struct utrace_engine *engine, bool interrupt)
 	spin_lock_irq(&utrace->lock);
 	if (is_off(link) || past_control(utrace))
 		ret = -ESRCH;
+	else if (utrace->at_entry && (link->events & UTRACE_EVENT(SYSCALL_ENTRY)))
+		link->flags |= UTRACE_LINK_AGAIN;
 	else if (!interrupt && !(link->events & UTRACE_EVENT(QUIESCE)))
 		ret = -EINVAL;
 	spin_unlock_irq(&utrace->lock);

@@ -13,6 +13,8 @@
 #define UTRACE_LINK_DETACHING (1u << 1) /* in a callback; off when that returns */
 #define UTRACE_LINK_TOLD      (1u << 2) /* its open asynchronous stop was announced */
 #define UTRACE_LINK_STEPPED   (1u << 3) /* the step it asked for was made and is told next */
+#define UTRACE_LINK_AGAIN     (1u << 4) /* wants to be called once more at this entry */
+#define UTRACE_LINK_RESUMED   (1u << 5) /* is in that pass */
 
 /* Kept small: with the session's part it is what one attachment costs. */
 struct utrace_link {

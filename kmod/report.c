@@ -3,11 +3,14 @@
 #include "report.h"
 #include "stop.h"
 
-static bool link_wants(const struct utrace_link *link, u32 event)
+static bool link_wants(const struct utrace_link *link, const struct utrace_pass *pass)
 {
+	u32 event = pass->event;
 	u32 wanted = link->events & link->hears & (event | UTRACE_EVENT(QUIESCE));
 
 	if (event == UTRACE_EVENT(STEP) && !(link->flags & UTRACE_LINK_STEPPED))
+		return false;
+	if (pass->resumed && !(link->flags & UTRACE_LINK_RESUMED))
 		return false;
 	return wanted && utrace_link_current(link);
 }
@@ -29,7 +32,7 @@ static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_lin
 
 	while (!found && (utrace->cursor = step(utrace)) != &utrace->attached) {
 		link = list_entry(utrace->cursor, struct utrace_link, entry);
-		if (link_wants(link, pass->event)) {
+		if (link_wants(link, pass)) {
 			found = link;
 			refcount_inc(&found->ref);
 		}
@@ -49,7 +52,9 @@ static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32
 
 	switch (pass->event) {
 	case UTRACE_EVENT(SYSCALL_ENTRY):
-		return ops->report_syscall_entry(action | pass->verdict, engine, pass->regs);
+		return ops->report_syscall_entry(
+			action | pass->verdict | (pass->resumed ? UTRACE_SYSCALL_RESUMED : 0),
+			engine, pass->regs);
 	case UTRACE_EVENT(SYSCALL_EXIT):
 		return ops->report_syscall_exit(action, engine, pass->regs);
 	case UTRACE_EVENT(SIGNAL):
@@ -91,6 +96,9 @@ static void apply(struct utrace_pass *pass, struct utrace_link *link, u32 action
 		else
 			resume = UTRACE_RESUME;
 	}
+	if (pass->event == UTRACE_EVENT(SYSCALL_ENTRY) &&
+	    (resume == UTRACE_REPORT || resume == UTRACE_INTERRUPT))
+		link->flags |= UTRACE_LINK_AGAIN;
 	/* The last one called before user mode decides. */
 	link->step = 0;
 	if (resume == UTRACE_SINGLESTEP || resume == UTRACE_BLOCKSTEP) {
@@ -130,7 +138,7 @@ static void tell(struct utrace_pass *pass, struct utrace_link *link)
 
 	/* The lock was dropped since it was found. */
 	if ((link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING)) ||
-	    !link_wants(link, pass->event))
+	    !link_wants(link, pass))
 		return;
 	utrace->reporting = link;
 	if (link->events & link->hears & UTRACE_EVENT(QUIESCE))
@@ -140,8 +148,9 @@ static void tell(struct utrace_pass *pass, struct utrace_link *link)
 	    (link->events & link->hears & pass->event))
 		pass->verdict = utrace_verdict(call(pass, link, false));
 	utrace->reporting = NULL;
-	if (pass->event == UTRACE_EVENT(STEP))
-		link->flags &= ~UTRACE_LINK_STEPPED;
+	/* Told. */
+	link->flags &=
+		~(pass->event == UTRACE_EVENT(STEP) ? UTRACE_LINK_STEPPED : UTRACE_LINK_RESUMED);
 
 	off = (link->flags & UTRACE_LINK_DETACHING) && !(link->flags & UTRACE_LINK_DETACHED);
 	if (off)
@@ -157,6 +166,34 @@ static void tell(struct utrace_pass *pass, struct utrace_link *link)
 	}
 }
 
+/* Of an entry before.  Lock held. */
+static void forget_again(struct utrace *utrace)
+{
+	struct utrace_link *link;
+
+	list_for_each_entry(link, &utrace->attached, entry)
+		link->flags &= ~(UTRACE_LINK_AGAIN | UTRACE_LINK_RESUMED);
+}
+
+bool utrace_again(struct utrace_pass *pass)
+{
+	struct utrace_link *link;
+	bool any = false;
+
+	spin_lock_irq(&pass->utrace->lock);
+	list_for_each_entry(link, &pass->utrace->attached, entry) {
+		if (!(link->flags & UTRACE_LINK_AGAIN))
+			continue;
+		link->flags &= ~UTRACE_LINK_AGAIN;
+		link->flags |= UTRACE_LINK_RESUMED;
+		any = true;
+	}
+	spin_unlock_irq(&pass->utrace->lock);
+	if (any)
+		pass->resumed = true;
+	return any;
+}
+
 void utrace_run_pass(struct utrace_pass *pass)
 {
 	struct utrace *utrace = pass->utrace;
@@ -164,17 +201,18 @@ void utrace_run_pass(struct utrace_pass *pass)
 	bool reverse = pass->event == UTRACE_EVENT(SYSCALL_ENTRY);
 
 	pass->action = UTRACE_RESUME;
-	/* And UTRACE_SIGNAL_DELIVER. */
-	pass->verdict = UTRACE_SYSCALL_RUN;
+	/* And UTRACE_SIGNAL_DELIVER.  In a further pass it is what the ones before have left. */
+	if (!pass->resumed)
+		pass->verdict = UTRACE_SYSCALL_RUN;
 
 	spin_lock_irq(&utrace->lock);
 	list_splice_tail_init(&utrace->attaching, &utrace->attached);
 	utrace->cursor = &utrace->attached;
 	utrace->backward = reverse;
-	if (reverse) {
+	if (reverse)
 		utrace->at_entry = true;
-		utrace->abort = false;
-	}
+	if (reverse && !pass->resumed)
+		forget_again(utrace);
 	while ((link = next_link(pass, link)))
 		tell(pass, link);
 	spin_unlock_irq(&utrace->lock);

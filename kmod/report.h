@@ -9,6 +9,7 @@ struct utrace_pass {
 	struct utrace *utrace;
 	u32 event;     /* one UTRACE_EVENT(), or 0 near user mode */
 	bool may_stop; /* a STOP means something here */
+	bool resumed;  /* a further pass at the same entry, for those that asked */
 
 	/* What the event's callback is given. */
 	struct pt_regs *regs;
@@ -29,6 +30,9 @@ struct utrace_pass {
 	/* Out: some engine wants a step. */
 	bool step;
 };
+
+/* At an entry, after a hold: did any engine ask to be called again?  The next pass is for those. */
+bool utrace_again(struct utrace_pass *pass);
 
 /*
  * Call every engine that wants the event: in attach order, at SYSCALL_ENTRY in reverse.  In the

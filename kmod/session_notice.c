@@ -98,7 +98,10 @@ static void session_fill_held(struct session_thread *t, struct utrace_notice *no
 	BUILD_BUG_ON(sizeof(kernel_siginfo_t) != UTRACE_SIGINFO_SIZE);
 	notice->seq = t->held_seq;
 	notice->event = 1u << t->event;
-	notice->result = t->value;
+	if (notice->event != UTRACE_EVENT(SYSCALL_ENTRY))
+		notice->result = t->value;
+	else if (t->value)
+		notice->flags |= UTRACE_NOTICE_RESUMED;
 	session_fill_call(t, notice);
 	if (session_has_signal(t))
 		memcpy(notice->siginfo, utrace_signal_info(t->engine), sizeof(notice->siginfo));

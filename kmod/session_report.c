@@ -88,11 +88,13 @@ static u32 session_report_syscall_entry(u32 action, struct utrace_engine *engine
 					struct pt_regs *regs)
 {
 	/* What engines before this one decided about the call stands. */
-	u32 call = action & UTRACE_VERDICT_MASK;
+	u32 call = action & UTRACE_SYSCALL_ABORT;
+	u32 resumed = action & UTRACE_SYSCALL_RESUMED;
 
-	if (!session_wants_call(engine, regs))
+	/* Who asked to be told again is, whatever has been made of the call. */
+	if (!resumed && !session_wants_call(engine, regs))
 		return call | UTRACE_RESUME;
-	return call | session_hold(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY, 0);
+	return call | session_hold(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY, resumed);
 }
 
 static u32 session_report_syscall_exit(u32 action, struct utrace_engine *engine,

@@ -166,7 +166,7 @@ static void finish_hold(bool had_signal, bool had_notify)
 	spin_unlock_irq(own_siglock());
 }
 
-void utrace_hold(struct utrace *utrace, u32 event)
+bool utrace_hold(struct utrace *utrace, u32 event)
 {
 	bool had_signal = false, had_notify = false, wanted;
 
@@ -175,7 +175,7 @@ void utrace_hold(struct utrace *utrace, u32 event)
 	wanted = utrace_wants_hold(utrace);
 	spin_unlock_irq(&utrace->lock);
 	if (!wanted)
-		return;
+		return false;
 
 	utrace_gate(UTRACE_GATE_PRE_SLEEP, current);
 	UTRACE_TRACE(stop, current, event);
@@ -183,4 +183,5 @@ void utrace_hold(struct utrace *utrace, u32 event)
 		;
 	finish_hold(had_signal, had_notify);
 	UTRACE_TRACE(resume, current, event);
+	return true;
 }

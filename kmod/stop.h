@@ -10,7 +10,7 @@
  * thread's own context, no lock held, may sleep.  @event is where, for those who look (0: near
  * user mode).
  */
-void utrace_hold(struct utrace *utrace, u32 event);
+bool utrace_hold(struct utrace *utrace, u32 event);
 
 /*
  * Is the thread asleep in a hold, in job control's stop or in ptrace's?  Derived from its real

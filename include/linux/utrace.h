@@ -34,7 +34,10 @@ struct utrace_engine;
  * struct utrace_engine_ops - what an engine hears
  * @report_quiesce: before each other callback, and near user mode with @event 0
  * @report_syscall_entry: before the call, before ptrace and seccomp see it;
- *	@regs may be changed, the returned action carries RUN or ABORT
+ *	@regs may be changed, the returned action carries RUN or ABORT.  If it was held there, an
+ *	engine that returned, or has asked for meanwhile, REPORT or INTERRUPT is called again before
+ *	the call is run, with UTRACE_SYSCALL_RESUMED and the registers as they are now; what it
+ *	returns then about the call prevails
  * @report_syscall_exit: after the call; the result in @regs may be changed
  * @report_signal: a signal was taken off its queue and nothing is done about it yet; @event, one of
  *	UTRACE_EVENTS_SIGNAL, is what would be.  @info may be changed, its si_signo too; the

@@ -95,6 +95,9 @@ enum utrace_syscall_action {
 	UTRACE_SYSCALL_ABORT = 0x10, /* skip it; the result is what the engine set */
 };
 
+/* To a callback, with these: it is called again at the same entry, as it asked. */
+#define UTRACE_SYSCALL_RESUMED 0x20u
+
 #define UTRACE_SYSCALL_MASK 0xf0u
 
 /*
@@ -255,6 +258,8 @@ enum utrace_gone_reason {
 /* In the middle of a call: its number and result are not writable (EBUSY). */
 #define UTRACE_NOTICE_IN_SYSCALL (1u << 0)
 #define UTRACE_NOTICE_COMPAT	 (1u << 1) /* a 32-bit call: nr is an i386 number */
+/* Told again at the same entry, as asked by REPORT or INTERRUPT: the call as it is now. */
+#define UTRACE_NOTICE_RESUMED (1u << 2)
 
 struct utrace_notice {
 	__u32 size; /* of each notice in the batch */

@@ -10,21 +10,40 @@
 #include "events.h"
 #include "step.h"
 
-/* The verdict given while the thread was held, over the one of the pass.  True: skip the call. */
-static bool take_verdict(struct utrace_pass *pass)
+/* The verdict given while the thread was held, over the one of the pass. */
+static void take_verdict(struct utrace_pass *pass)
 {
 	struct utrace *utrace = pass->utrace;
-	bool skip = (pass->verdict & UTRACE_SYSCALL_MASK) == UTRACE_SYSCALL_ABORT;
 
 	spin_lock_irq(&utrace->lock);
 	utrace->at_entry = false;
 	if (utrace->abort) {
+		utrace->abort = false;
 		syscall_set_return_value(current, pass->regs, 0, utrace->abort_result);
-		skip = true;
+		pass->verdict = UTRACE_SYSCALL_ABORT;
 	}
 	spin_unlock_irq(&utrace->lock);
-	/* Killed at the entry: the call is not run. */
-	return skip || fatal_signal_pending(current);
+}
+
+/* Every engine, and then those that asked for it again and again.  True: skip the call. */
+static bool run_entry(struct utrace_pass *pass)
+{
+	bool skip, held;
+
+	do {
+		utrace_run_pass(pass);
+		/* Also if it was let go before it fell asleep. */
+		held = utrace_hold(pass->utrace, pass->event) || pass->action == UTRACE_STOP;
+		take_verdict(pass);
+		/* Killed at the entry: the call is not run. */
+		if (fatal_signal_pending(current))
+			return true;
+	} while (held && utrace_again(pass));
+	skip = pass->verdict & UTRACE_SYSCALL_ABORT;
+	/* Aborted, and then let run after all: to ptrace and seccomp it is as if nothing were. */
+	if (!skip && pass->resumed)
+		syscall_set_return_value(current, pass->regs, -ENOSYS, 0);
+	return skip;
 }
 
 bool utrace_report_syscall_entry(struct pt_regs *regs)
@@ -44,9 +63,7 @@ bool utrace_report_syscall_entry(struct pt_regs *regs)
 	pass.utrace = utrace;
 	/* Gone since the flag was sampled, or the flag is the program's own (H-1). */
 	if (utrace_is_heard(utrace, pass.event)) {
-		utrace_run_pass(&pass);
-		utrace_hold(utrace, pass.event);
-		skip = take_verdict(&pass);
+		skip = run_entry(&pass);
 		utrace_step_into_call(utrace);
 		utrace_retire_if_idle(utrace);
 	}

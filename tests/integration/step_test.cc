@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps: by one instruction, by one call, into a handler; and nobody else sees anything of them.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,9 +103,9 @@ TEST_F(StepStop, TheLastAnswerCounts) {
 
 TEST_F(StepStop, AnAnswerThatIsRepeatedIsNoSecondStep) {
   const utrace_notice mark = AtMark("walk");
-  const utrace_notice step = Steps(mark, 1);
+  EXPECT_EQ(Goes(Steps(mark, 1)), "0 0");
   EXPECT_EQ(device_.Answer(Step(mark)), 0);
-  EXPECT_EQ(Goes(step), "0 0");
+  EXPECT_EQ(tracee_.Ask("flags"), "0 0");
   NothingToTell(device_);
 }
 
@@ -217,6 +218,23 @@ TEST_F(StepStop, AfterAStopOfItsGroup) {
   notice = Held(kStep);
   EXPECT_EQ(notice.ip, places_[3]);
   EXPECT_EQ(Goes(notice), "0 0");
+}
+
+// Nothing of the step is in a thread that sleeps there.
+TEST_F(StepStop, AStopOfItsGroupKeepsNothing) {
+  const utrace_notice notice = Steps(AtMark("walk"), 2);
+  tracee_.Kill(SIGSTOP);
+  ASSERT_EQ(device_.Answer(Step(notice)), 0);
+  ASSERT_TRUE(Eventually([&] { return StateOf(tracee_.pid()) == 'T'; }));
+  device_.Close();
+  Device looker = Device::Open(O_RDONLY);
+  EXPECT_TRUE(Eventually([&] {
+    utrace_features features{};
+    EXPECT_EQ(looker.Call(UTRACE_IOC_FEATURES, &features), 0);
+    return features.hooks == 0;
+  }));
+  tracee_.Kill(SIGCONT);
+  EXPECT_EQ(tracee_.Hear(), "0 0");
 }
 
 // It steps itself: its own traps come as ever, and we are told as well.

@@ -431,7 +431,7 @@ static void build_check_abi(void)
 	BUILD_BUG_ON(sizeof(struct utrace_next) != 40);
 	BUILD_BUG_ON(sizeof(struct utrace_regs) != 40);
 	BUILD_BUG_ON(sizeof(struct utrace_memory) != 48);
-	BUILD_BUG_ON(sizeof(struct utrace_info) != 72);
+	BUILD_BUG_ON(sizeof(struct utrace_info) != 80);
 	BUILD_BUG_ON(sizeof(struct utrace_list) != 32);
 }
 

@@ -243,6 +243,20 @@ int utrace_barrier(struct utrace_engine *engine)
 }
 EXPORT_SYMBOL_GPL(utrace_barrier);
 
+void utrace_tell_debugger_again(struct utrace_engine *engine)
+{
+	struct utrace_link *link = to_link(engine);
+	struct utrace *utrace = link->utrace;
+
+	spin_lock_irq(&utrace->lock);
+	link->flags &= ~UTRACE_LINK_AWAITED;
+	/* It looks anew before it sleeps on. */
+	if (utrace->asleep)
+		k_wake_up_state(utrace->task, __TASK_TRACED);
+	spin_unlock_irq(&utrace->lock);
+}
+EXPORT_SYMBOL_GPL(utrace_tell_debugger_again);
+
 void utrace_engine_state(struct utrace_engine *engine, struct utrace_engine_state *state)
 {
 	struct utrace_link *link = to_link(engine);
@@ -259,6 +273,7 @@ void utrace_engine_state(struct utrace_engine *engine, struct utrace_engine_stat
 				state->seq[i] = link->slot[i].stop_seq;
 		state->asleep = utrace_task_stopped(utrace);
 		state->others = utrace_others_hold(utrace, link);
+		state->awaited = utrace_debugger_waits(utrace);
 	}
 	spin_unlock_irq(&utrace->lock);
 }

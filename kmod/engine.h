@@ -15,6 +15,7 @@
 #define UTRACE_LINK_STEPPED   (1u << 3) /* the step it asked for was made and is told next */
 #define UTRACE_LINK_AGAIN     (1u << 4) /* wants to be called once more at this entry */
 #define UTRACE_LINK_RESUMED   (1u << 5) /* is in that pass */
+#define UTRACE_LINK_AWAITED   (1u << 6) /* was told that a debugger waits */
 
 /* Kept small: with the session's part it is what one attachment costs. */
 struct utrace_link {

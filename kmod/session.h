@@ -118,6 +118,8 @@ struct session_thread {
 	u8 missed_errno;
 	bool linked : 1;
 	bool gone : 1;
+	/* The last release, for a notice of it, was to a debugger. */
+	bool handed_over : 1;
 	/* Its registers are being written: nobody may let it go just now. */
 	bool examined;
 };
@@ -210,6 +212,8 @@ bool session_at_signal(const struct session_thread *t);
 bool session_has_signal(const struct session_thread *t);
 /* Held in the middle of a call, whose end will overwrite what is written there.  Under the lock. */
 bool session_mid_call(const struct session_thread *t);
+/* Who debugs it, 0 if nobody. */
+s32 session_debugger(const struct session_thread *t, struct pid_namespace *ns);
 /* @timeout in jiffies.  0: ready, or time is up; -EINTR; -EOWNERDEAD. */
 int session_wait(struct utrace_session *session, long timeout);
 /* The next notice; NULL if there is none.  What it gives goes back by session_taken(). */

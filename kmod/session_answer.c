@@ -35,6 +35,8 @@ void session_unhold(struct session_thread *t, u64 seq, struct session_held *held
 		t->stop_seq = 0;
 		t->notices &= ~(1u << UTRACE_NOTICE_STOPPED);
 	}
+	if (!t->held_seq && !t->stop_seq)
+		t->notices &= ~(1u << UTRACE_NOTICE_AWAITED);
 	if (!t->notices)
 		list_del_init(&t->ready);
 }

@@ -220,7 +220,8 @@ int session_attach(struct utrace_session *session, struct utrace_attach *attach)
 	if (!(attach->flags & UTRACE_TARGET_TRACE))
 		events = UTRACE_EVENTS_STOPPABLE | UTRACE_EVENT(DEATH);
 	if ((attach->flags & ~UTRACE_TARGET_FLAGS_ALL) || (attach->events & ~events) ||
-	    attach->reserved)
+	    attach->reserved ||
+	    ((attach->flags & UTRACE_TARGET_TRACE) && (attach->flags & UTRACE_TARGET_HANDOVER)))
 		return -EINVAL;
 
 	task = session_target(attach);

@@ -97,6 +97,8 @@ static void session_end_write(struct session_thread *t)
 	spin_lock_irq(&t->owner->session->lock);
 	WRITE_ONCE(t->examined, false);
 	spin_unlock_irq(&t->owner->session->lock);
+	if (t->owner->flags & UTRACE_TARGET_HANDOVER)
+		utrace_tell_debugger_again(t->engine);
 	/* Pairs with session_settle(), which waits without the lock. */
 	smp_mb();
 	wake_up_var(&t->examined);

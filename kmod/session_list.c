@@ -85,6 +85,8 @@ static void session_list_thread(struct session_lister *lister, struct session_th
 	utrace_engine_state(t->engine, &state);
 	if (state.asleep)
 		info->flags |= UTRACE_INFO_ASLEEP;
+	if (state.awaited)
+		info->debugger = session_debugger(t, lister->ns);
 	if (state.seq[UTRACE_SLOT_ASYNC]) {
 		info->flags |= UTRACE_INFO_HELD_ASYNC;
 		info->seq = state.seq[UTRACE_SLOT_ASYNC];

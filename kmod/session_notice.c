@@ -93,6 +93,18 @@ static void session_fill_call(struct session_thread *t, struct utrace_notice *no
 		notice->result = syscall_get_return_value(task, regs);
 }
 
+s32 session_debugger(const struct session_thread *t, struct pid_namespace *ns)
+{
+	struct task_struct *debugger;
+	s32 pid;
+
+	rcu_read_lock();
+	debugger = ptrace_parent(utrace_engine_task(t->engine));
+	pid = debugger ? task_tgid_nr_ns(debugger, ns) : 0;
+	rcu_read_unlock();
+	return pid;
+}
+
 static void session_fill_held(struct session_thread *t, struct utrace_notice *notice)
 {
 	BUILD_BUG_ON(sizeof(kernel_siginfo_t) != UTRACE_SIGINFO_SIZE);
@@ -127,6 +139,9 @@ static void session_fill(struct session_thread *t, struct utrace_notice *notice)
 		notice->type = UTRACE_NOTICE_RELEASED;
 		notice->seq = t->held_seq;
 		notice->result = t->stop_seq;
+		notice->reason = t->handed_over ? UTRACE_RELEASED_HANDED_OVER :
+						  UTRACE_RELEASED_RESUMED;
+		t->handed_over = false;
 	} else if (t->notices & (1u << UTRACE_NOTICE_HELD)) {
 		notice->type = UTRACE_NOTICE_HELD;
 		session_fill_held(t, notice);
@@ -134,6 +149,9 @@ static void session_fill(struct session_thread *t, struct utrace_notice *notice)
 		notice->type = UTRACE_NOTICE_STOPPED;
 		notice->seq = t->stop_seq;
 		session_fill_call(t, notice);
+	} else if (t->notices & (1u << UTRACE_NOTICE_AWAITED)) {
+		notice->type = UTRACE_NOTICE_AWAITED;
+		notice->result = session_debugger(t, t->owner->session->ns);
 	} else {
 		notice->type = UTRACE_NOTICE_GONE;
 		notice->reason = t->reason;

@@ -232,7 +232,8 @@ static void session_gone(struct session_thread *t, enum utrace_gone_reason reaso
 		t->gone = true;
 		t->held_seq = 0;
 		t->stop_seq = 0;
-		t->notices &= ~((1u << UTRACE_NOTICE_HELD) | (1u << UTRACE_NOTICE_STOPPED));
+		t->notices &= ~((1u << UTRACE_NOTICE_HELD) | (1u << UTRACE_NOTICE_STOPPED) |
+				(1u << UTRACE_NOTICE_AWAITED));
 		t->reason = reason;
 		t->value = value;
 		session_post(t, UTRACE_NOTICE_GONE);
@@ -326,6 +327,30 @@ static void session_report_stopped(struct utrace_engine *engine, u64 seq)
 	session_stopped(engine->data, seq);
 }
 
+/* As above. */
+static bool session_report_debugger(struct utrace_engine *engine)
+{
+	struct session_thread *t = engine->data;
+	struct utrace_session *session = t->owner->session;
+	unsigned long irq;
+	bool hand_over;
+
+	spin_lock_irqsave(&session->lock, irq);
+	/* Once its registers are written: session_end_write(). */
+	hand_over = (t->owner->flags & UTRACE_TARGET_HANDOVER) && !t->examined;
+	if (hand_over) {
+		t->held_seq = 0;
+		t->stop_seq = 0;
+		t->notices &= ~((1u << UTRACE_NOTICE_HELD) | (1u << UTRACE_NOTICE_STOPPED));
+		t->handed_over = true;
+	}
+	if (t->linked && !t->gone)
+		session_post(t, hand_over ? UTRACE_NOTICE_RELEASED : UTRACE_NOTICE_AWAITED);
+	spin_unlock_irqrestore(&session->lock, irq);
+	session_wake(session);
+	return hand_over;
+}
+
 const struct utrace_engine_ops session_ops = {
 	.report_quiesce = session_report_quiesce,
 	.report_syscall_entry = session_report_syscall_entry,
@@ -338,6 +363,7 @@ const struct utrace_engine_ops session_ops = {
 	.report_death = session_report_death,
 	.report_step = session_report_step,
 	.report_stopped = session_report_stopped,
+	.report_debugger = session_report_debugger,
 	.report_lost = session_report_lost,
 	.release = session_thread_release,
 };

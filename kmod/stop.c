@@ -22,6 +22,15 @@ bool utrace_task_stopped(const struct utrace *utrace)
 	return READ_ONCE(utrace->task->__state) & (__TASK_STOPPED | __TASK_TRACED);
 }
 
+bool utrace_debugger_waits(const struct utrace *utrace)
+{
+	struct task_struct *task = utrace->task;
+
+	return utrace->asleep && READ_ONCE(task->ptrace) &&
+	       (READ_ONCE(task->jobctl) & JOBCTL_TRAP_MASK ||
+		sigismember(&task->pending.signal, SIGSTOP));
+}
+
 /* A held thread counts in a group stop, its parent sees what it would have seen without us. */
 static void join_group_stop(void) __releases(siglock)
 {
@@ -50,6 +59,36 @@ static void announce_stops(struct list_head *list)
 		if (link->engine.ops->report_stopped)
 			link->engine.ops->report_stopped(&link->engine, slot->stop_seq);
 	}
+}
+
+/* Those that hold it learn that a debugger waits, and may leave it to him.  Lock held. */
+static void tell_debugger(struct utrace *utrace, struct list_head *list)
+{
+	struct utrace_link *link;
+
+	list_for_each_entry(link, list, entry) {
+		if (!utrace_link_open(link) || (link->flags & UTRACE_LINK_AWAITED) ||
+		    !utrace_link_current(link) || !link->engine.ops->report_debugger)
+			continue;
+		link->flags |= UTRACE_LINK_AWAITED;
+		if (!link->engine.ops->report_debugger(&link->engine))
+			continue;
+		utrace_slot_release_latest(&link->slot[UTRACE_SLOT_REPORT]);
+		utrace_slot_release_latest(&link->slot[UTRACE_SLOT_ASYNC]);
+		utrace->handed_over = true;
+	}
+}
+
+/* A new hold: nobody was told.  Lock held. */
+static void forget_debugger(struct utrace *utrace)
+{
+	struct utrace_link *link;
+
+	utrace->handed_over = false;
+	list_for_each_entry(link, &utrace->attached, entry)
+		link->flags &= ~UTRACE_LINK_AWAITED;
+	list_for_each_entry(link, &utrace->attaching, entry)
+		link->flags &= ~UTRACE_LINK_AWAITED;
 }
 
 /*
@@ -87,7 +126,7 @@ static void pass_signals_on(void)
  * the thread's lock, so that a resume either is seen here or wakes us.  Lock order: siglock,
  * the thread's lock, pi_lock.
  */
-static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify)
+static bool sleep_once(struct utrace *utrace, u32 event, bool *had_signal, bool *had_notify)
 {
 	spin_lock_irq(own_siglock());
 	/*
@@ -114,14 +153,20 @@ static bool sleep_once(struct utrace *utrace, bool *had_signal, bool *had_notify
 		*had_notify = true;
 
 	spin_lock(&utrace->lock);
+	utrace->asleep = true;
+	/* Behind EXIT there is no debugger's stop: the program would be lost to both. */
+	if (utrace_debugger_waits(utrace) && event != UTRACE_EVENT(EXIT)) {
+		tell_debugger(utrace, &utrace->attached);
+		tell_debugger(utrace, &utrace->attaching);
+	}
 	if (!utrace_wants_hold(utrace)) {
+		utrace->asleep = false;
 		spin_unlock(&utrace->lock);
 		spin_unlock_irq(own_siglock());
 		return false;
 	}
 	announce_stops(&utrace->attached);
 	announce_stops(&utrace->attaching);
-	utrace->asleep = true;
 	set_special_state(UTRACE_HOLD_STATE);
 	utrace_gate(UTRACE_GATE_ASLEEP, current);
 	spin_unlock(&utrace->lock);
@@ -173,13 +218,14 @@ bool utrace_hold(struct utrace *utrace, u32 event)
 	might_sleep();
 	spin_lock_irq(&utrace->lock);
 	wanted = utrace_wants_hold(utrace);
+	forget_debugger(utrace);
 	spin_unlock_irq(&utrace->lock);
 	if (!wanted)
 		return false;
 
 	utrace_gate(UTRACE_GATE_PRE_SLEEP, current);
 	UTRACE_TRACE(stop, current, event);
-	while (sleep_once(utrace, &had_signal, &had_notify))
+	while (sleep_once(utrace, event, &had_signal, &had_notify))
 		;
 	finish_hold(had_signal, had_notify);
 	UTRACE_TRACE(resume, current, event);

@@ -12,6 +12,9 @@
  */
 bool utrace_hold(struct utrace *utrace, u32 event);
 
+/* Does a stop of its debugger's wait until the thread is let go?  Old news without siglock. */
+bool utrace_debugger_waits(const struct utrace *utrace);
+
 /*
  * Is the thread asleep in a hold, in job control's stop or in ptrace's?  Derived from its real
  * state, so true only while that cannot change: under its lock a hold does not begin or end.

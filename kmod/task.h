@@ -110,6 +110,8 @@ struct utrace {
 	/* The work has let older works run first (H-19). */
 	bool work_settled;
 
+	/* The last hold ended, or will, with a debugger's stop in its place.  The thread's own. */
+	bool handed_over;
 	/* In the hold's sleep: a wake-up may be meant for us, and is never taken for ptrace's. */
 	bool asleep;
 	/* The pass walks from the last engine to the first. */

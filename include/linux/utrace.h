@@ -64,6 +64,10 @@ struct utrace_engine;
  *	goes to sleep: once for each number that utrace_stop() answered with -EINPROGRESS.
  *	Called under the thread's lock with interrupts off: must neither block nor
  *	call back.  @seq is the highest number it is held for
+ * @report_debugger: a stop of the thread's debugger waits until the hold has ended: once for
+ *	each hold.  True: this engine holds it no more, and nothing of the program runs before that
+ *	stop: at a call's entry, the call is begun anew after it, and told anew.  Not at EXIT, which
+ *	no stop follows.  Called like @report_stopped
  * @report_lost: the owner may not trace the new image, so the core has detached the
  *	engine: the last call but @release
  * @release: the last reference is gone; frees the engine's data.  Any process context
@@ -88,6 +92,7 @@ struct utrace_engine_ops {
 	u32 (*report_step)(u32 action, struct utrace_engine *engine);
 	void (*report_reap)(struct utrace_engine *engine, struct task_struct *task);
 	void (*report_stopped)(struct utrace_engine *engine, u64 seq);
+	bool (*report_debugger)(struct utrace_engine *engine);
 	void (*report_lost)(struct utrace_engine *engine);
 	void (*release)(struct utrace_engine *engine);
 };
@@ -276,11 +281,13 @@ u64 utrace_report_seq(struct utrace_engine *engine);
  * @seq: by slot, the number this engine holds the thread for; 0 if it does not
  * @asleep: the thread does sleep now, in a hold or in job control's or ptrace's stop
  * @others: another engine holds it too
+ * @awaited: a debugger waits until it is let go
  */
 struct utrace_engine_state {
 	u64 seq[2];
 	bool asleep;
 	bool others;
+	bool awaited;
 };
 
 /**
@@ -289,6 +296,13 @@ struct utrace_engine_state {
  * @state: filled in; old news as soon as it is there
  */
 void utrace_engine_state(struct utrace_engine *engine, struct utrace_engine_state *state);
+
+/**
+ * utrace_tell_debugger_again - for an engine that could not hand over just now
+ *
+ * Calls its report_debugger() once more, if a debugger still waits.
+ */
+void utrace_tell_debugger_again(struct utrace_engine *engine);
 
 /* ---- examination ---- */
 

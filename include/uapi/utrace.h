@@ -170,7 +170,9 @@ struct utrace_features {
 	(1u << 2) /* and every process they fork from now on; implies new threads */
 #define UTRACE_TARGET_TRACE \
 	(1u << 3) /* only feed the module's tracepoints: never holds, no notices */
-#define UTRACE_TARGET_FLAGS_ALL 0xfu
+#define UTRACE_TARGET_HANDOVER \
+	(1u << 4) /* a debugger that is to stop a thread held by this engine gets it */
+#define UTRACE_TARGET_FLAGS_ALL 0x1fu
 
 struct utrace_attach {
 	__u32 size;
@@ -247,6 +249,14 @@ enum utrace_notice_type {
 	 * by an asynchronous stop; 0: nothing.
 	 */
 	UTRACE_NOTICE_RELEASED = 6,
+	/* A debugger, `result`, waits until it is let go; 0: not any more. */
+	UTRACE_NOTICE_AWAITED = 7,
+};
+
+/* For RELEASED. */
+enum utrace_released_reason {
+	UTRACE_RELEASED_RESUMED = 0,
+	UTRACE_RELEASED_HANDED_OVER = 1, /* to a debugger, in whose stop it is next */
 };
 
 enum utrace_gone_reason {
@@ -272,7 +282,7 @@ struct utrace_notice {
 	__u32 event;  /* one UTRACE_EVENT(), for HELD */
 	__u32 flags;  /* UTRACE_NOTICE_* */
 	__s32 nr;     /* system call number, -1 if in none */
-	__u32 reason; /* enum utrace_gone_reason, for GONE */
+	__u32 reason; /* enum utrace_gone_reason, for GONE; enum utrace_released_reason */
 	/*
 	 * SYSCALL_EXIT: the result; CLONE: the child's tid; EXEC: its tid before; EXIT, GONE: the
 	 * exit code; at a signal its number; JCTL: CLD_STOPPED or CLD_CONTINUED.
@@ -397,6 +407,8 @@ struct utrace_info {
 	__u32 flags; /* UTRACE_INFO_* */
 	__u32 signo; /* of the signal it is held at, or 0 */
 	char owner_comm[16];
+	__s32 debugger; /* which waits until the thread is let go, or 0 */
+	__u32 reserved;
 };
 
 struct utrace_list {

@@ -10,6 +10,7 @@
 
 #include "../compat/step.h"
 #include "../compat/symbols.h"
+#include "../gates.h"
 #include "../report.h"
 #include "../stop.h"
 #include "events.h"
@@ -79,6 +80,7 @@ void utrace_step_arm(struct utrace *utrace)
 	spin_lock_irq(&utrace->lock);
 	utrace_set_flags(utrace);
 	spin_unlock_irq(&utrace->lock);
+	utrace_gate(UTRACE_GATE_ARMED, current);
 }
 
 void utrace_step_disarm(struct utrace *utrace, bool call)

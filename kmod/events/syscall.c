@@ -38,8 +38,17 @@ static bool run_entry(struct utrace_pass *pass)
 		/* Killed at the entry: the call is not run. */
 		if (fatal_signal_pending(current))
 			return true;
-	} while (held && utrace_again(pass));
+	} while (held && !pass->utrace->handed_over && utrace_again(pass));
 	skip = pass->verdict & UTRACE_SYSCALL_ABORT;
+	/*
+	 * To its debugger's stop first, and the call is begun anew after that, as one that a signal
+	 * breaks before it has done anything.
+	 */
+	if (!skip && pass->utrace->handed_over) {
+		syscall_set_return_value(current, pass->regs, -ERESTARTNOINTR, 0);
+		set_thread_flag(TIF_SIGPENDING);
+		return true;
+	}
 	/* Aborted, and then let run after all: to ptrace and seccomp it is as if nothing were. */
 	if (!skip && pass->resumed)
 		syscall_set_return_value(current, pass->regs, -ENOSYS, 0);

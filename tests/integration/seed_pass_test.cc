@@ -309,6 +309,22 @@ TEST_F(SeedPass, Seed22ABarrierWaitsForTheCallback) {
   EXPECT_TRUE(puppet_.GetsDone());
 }
 
+// The trap flag is set, and its last engine leaves: the trap still finds us, and nobody else.
+TEST_F(SeedPass, H1ADetachBetweenTrapFlagAndTrapKillsNobody) {
+  Attach(a_, UTRACE_EVENT(STEP));
+  gates_.Arm("armed");
+  ASSERT_EQ(a_.Control(UTRACE_SINGLESTEP), 0);
+  Parked("armed");
+  EXPECT_EQ(a_.Control(UTRACE_DETACH), 0);
+  gates_.Open("armed");
+  EXPECT_TRUE(puppet_.Runs());
+  puppet_.Call(SYS_getppid);
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), Calls{});
+  int status = 0;
+  EXPECT_EQ(waitpid(puppet_.pid(), &status, WNOHANG), 0) << "died of signal " << WTERMSIG(status);
+}
+
 // H-1: the flags were seen, then cleared, and only then the thread comes to us.
 class SeedSampled : public SeedPass, public testing::WithParamInterface<const char*> {};
 

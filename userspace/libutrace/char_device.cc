@@ -38,7 +38,7 @@ static_assert(offsetof(utrace_answer, result) == 32);
 static_assert(sizeof(utrace_next) == 40);
 static_assert(sizeof(utrace_regs) == 40);
 static_assert(sizeof(utrace_memory) == 48);
-static_assert(sizeof(utrace_info) == 72);
+static_assert(sizeof(utrace_info) == 80);
 static_assert(offsetof(utrace_info, owner_comm) == 56);
 static_assert(sizeof(utrace_list) == 32);
 

@@ -166,6 +166,12 @@ static u32 on_exit(u32 action, struct utrace_engine *engine, long orig_code, lon
 	return answer(engine, UTRACE_EVENT_BIT_EXIT);
 }
 
+static u32 on_step(u32 action, struct utrace_engine *engine)
+{
+	note(id_of(engine->data), "step", 0, 0);
+	return answer(engine, UTRACE_EVENT_BIT_STEP);
+}
+
 static u32 on_death(struct utrace_engine *engine, bool group_dead)
 {
 	note(id_of(engine->data), "death", 0, group_dead);
@@ -196,6 +202,7 @@ static const struct utrace_engine_ops ops = {
 	.report_clone = on_clone,
 	.report_exec = on_exec,
 	.report_exit = on_exit,
+	.report_step = on_step,
 	.report_death = on_death,
 	.report_reap = on_reap,
 	.release = on_release,

@@ -108,7 +108,7 @@ absl::StatusOr<utrace_features> Session::Features() {
 absl::StatusOr<Engine> Session::Attach(const AttachTarget& target, uint32_t events,
                                        uint64_t cookie) {
   auto request = Sized<utrace_attach>();
-  request.flags = target.Flags();
+  request.flags = target.Flags() | attach_flags_;
   request.target = target.Value();
   request.events = events;
   request.cookie = cookie;

@@ -55,6 +55,10 @@ class Session {
   // On it, to list engines and let go of others' only.
   static absl::StatusOr<std::unique_ptr<Session>> OpenToLook();
 
+  // A debugger that is to stop a thread held by an engine attached from here on gets it: its hold
+  // ends in the debugger's stop.  Otherwise the debugger waits.
+  void HandOver() { attach_flags_ |= UTRACE_TARGET_HANDOVER; }
+
   // Asked anew at each call: hooks and engines come and go.
   absl::StatusOr<utrace_features> Features();
 
@@ -80,6 +84,7 @@ class Session {
   explicit Session(std::unique_ptr<Device> device) : device_(std::move(device)) {}
 
   std::unique_ptr<Device> device_;
+  uint32_t attach_flags_ = 0;
 };
 
 }  // namespace utrace

@@ -53,6 +53,14 @@ std::string HoldersOf(const std::vector<utrace_info>& infos, pid_t tid) {
   return absl::StrJoin(holders, " and ");
 }
 
+std::string DebuggerText(pid_t tid) {
+  const absl::StatusOr<ThreadInfo> thread = ReadThread(tid);
+  if (!thread.ok() || thread->tracer == 0) return "its ptracer";
+  const absl::StatusOr<ThreadInfo> debugger = ReadThread(thread->tracer);
+  if (!debugger.ok()) return "its ptracer";
+  return ProcessName(debugger->tgid, debugger->comm);
+}
+
 std::string DoingText(pid_t tid) {
   const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
   if (!info.ok()) return "gone";

@@ -25,6 +25,9 @@ std::string OwnerText(const utrace_info& info);
 // Those of `infos` that hold the thread, in words; empty if none does.
 std::string HoldersOf(const std::vector<utrace_info>& infos, pid_t tid);
 
+// Who debugs the thread: "gdb (812)", or "its ptracer" if that is not to be learnt.
+std::string DebuggerText(pid_t tid);
+
 // "blocked in epoll_wait", "running".
 std::string DoingText(pid_t tid);
 

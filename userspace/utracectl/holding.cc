@@ -124,7 +124,12 @@ absl::Status Holding::Handle(const utrace_notice& notice) {
                           " runs unwatched: ", ErrnoText(static_cast<int>(-notice.result))));
       return absl::OkStatus();
     case UTRACE_NOTICE_RELEASED:
+      if (notice.reason == UTRACE_RELEASED_HANDED_OVER) HandleHandover(key);
       doubtful_ = true;
+      return absl::OkStatus();
+    case UTRACE_NOTICE_AWAITED:
+      print_(absl::StrCat("awaited: tid ", notice.tid, ": ", DebuggerText(notice.tid),
+                          " waits until it is let go"));
       return absl::OkStatus();
     case UTRACE_NOTICE_GONE:
       // It may have been the leader, whose number goes on with another thread's state.
@@ -141,6 +146,11 @@ absl::Status Holding::HandleHeld(Engine& engine, const utrace_notice& notice) {
   threads_[Key{notice.engine, notice.tid}] = State::kHeld;
   if (rules_.tell_each) print_(HeldLine(notice));
   return rules_.once ? UnlessGone(engine.SetEvents(0, notice.tid)) : absl::OkStatus();
+}
+
+void Holding::HandleHandover(const Key& key) {
+  threads_[key] = AfterHold();
+  print_(absl::StrCat("handed over: tid ", key.second, ", to ", DebuggerText(key.second)));
 }
 
 void Holding::HandleGone(const utrace_notice& notice) {
@@ -164,6 +174,10 @@ void Holding::HandleGone(const utrace_notice& notice) {
   }
 }
 
+Holding::State Holding::AfterHold() const {
+  return rules_.once || rules_.stop_all ? State::kLetGo : State::kArmed;
+}
+
 // The module knows best which holds stand, and under which number.
 absl::Status Holding::CheckAgainstModule() {
   doubtful_ = false;
@@ -183,8 +197,7 @@ absl::Status Holding::CheckAgainstModule() {
     const bool expected =
         it->second == State::kHeld || (rules_.stop_all && it->second == State::kArmed);
     if (expected && !held) {
-      const bool again = !rules_.once && !rules_.stop_all;
-      it->second = again ? State::kArmed : State::kLetGo;
+      it->second = AfterHold();
       print_(absl::StrCat("let go: tid ", it->first.second, ", resumed by another"));
     }
     ++it;

@@ -24,6 +24,10 @@
 
 namespace utrace {
 
+// Of --handover.
+inline constexpr char kHandoverHelp[] =
+    "leave a held thread to a debugger that attaches to it, in its stop; else that waits";
+
 using LinePrinter = std::function<void(absl::string_view line)>;
 
 struct HoldRules {
@@ -85,7 +89,10 @@ class Holding {
   absl::Status ReadNotices();
   absl::Status Handle(const utrace_notice& notice);
   absl::Status HandleHeld(Engine& engine, const utrace_notice& notice);
+  void HandleHandover(const Key& key);
   void HandleGone(const utrace_notice& notice);
+  // What a thread is once it is held no more.
+  State AfterHold() const;
   absl::Status CheckAgainstModule();
   size_t Count(State state) const;
 

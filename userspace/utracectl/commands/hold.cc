@@ -29,6 +29,7 @@ struct HoldOptions {
   pid_t tree = 0;
   std::string user;
   bool background = false;
+  bool handover = false;
 };
 
 std::string HowToLetGo(bool background, pid_t pid, const Holding& holding) {
@@ -67,8 +68,9 @@ class HeldProgram {
   }
 
  private:
-  static absl::StatusOr<std::unique_ptr<Holding>> Attach(const Program& program) {
+  absl::StatusOr<std::unique_ptr<Holding>> Attach(const Program& program) const {
     ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open());
+    if (options_.handover) session->HandOver();
     const pid_t pid = program.Pid();
     const absl::StatusOr<Engine> engine =
         session->Attach(AttachTarget::Thread(pid), UTRACE_EVENT(EXEC));
@@ -119,6 +121,7 @@ class HeldTree {
     ASSIGN_OR_RETURN(ThreadTarget root,
                      ThreadTarget::Open("hold the tree of", ThreadId{options_.tree, 0}));
     ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open());
+    if (options_.handover) session->HandOver();
     HoldRules rules;
     rules.keep = [this](const utrace_notice& notice) { return Matches(notice.tid); };
     ASSIGN_OR_RETURN(holding_, Holding::Create(std::move(session), std::move(rules), Print));
@@ -233,6 +236,7 @@ Run DefineHold(CLI::App& app) {
       ->check(AboveZeroError)
       ->type_name("PID");
   app.add_option("-u,--user", options->user, "run PROGRAM as this user")->type_name("USER");
+  app.add_flag("--handover", options->handover, kHandoverHelp);
   app.add_flag("--background", options->background,
                "leave a process named utracectl-holder that holds on");
   return [options](const ProgramArgs& args) { return Hold(*options, args); };

@@ -37,6 +37,7 @@ struct StopOptions {
   std::string target;
   std::string at;
   bool interrupt = false;
+  bool handover = false;
   double wait = 0;  // seconds; 0: as long as it takes to say how things stand
   bool background = false;
 };
@@ -151,6 +152,7 @@ class Stop {
     ASSIGN_OR_RETURN(const ThreadId id, ParseThreadId(options_.target));
     ASSIGN_OR_RETURN(target_, OpenTarget(id));
     ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open());
+    if (options_.handover) session->HandOver();
     HoldRules rules;
     rules.stop_all = options_.at.empty();
     rules.once = !options_.at.empty();
@@ -303,6 +305,7 @@ Run DefineStop(CLI::App& app) {
                  "and fail")
       ->check(AboveZeroError)
       ->type_name("S");
+  app.add_flag("--handover", options->handover, kHandoverHelp);
   app.add_flag("--background", options->background,
                "leave a process named utracectl-holder that holds on");
   return [options](const ProgramArgs&) {

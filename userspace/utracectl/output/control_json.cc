@@ -89,6 +89,7 @@ class Line {
     if (at_event && info.nr >= 0) String("call", SyscallName(Abi::kX8664, info.nr));
     if (at_event && info.signo != 0) String("signal", SignalName(static_cast<int>(info.signo)));
     Number("seq", info.seq);
+    if (info.debugger != 0) Number("debugger", static_cast<uint64_t>(info.debugger));
     if (info.since_ns != 0 && info.since_ns <= now_ns) Number("for_ns", now_ns - info.since_ns);
     json_.EndObject();
   }

@@ -215,7 +215,8 @@ void utrace_set_flags(struct utrace *utrace)
 	else
 		clear_bit(SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH, work);
 
-	if ((utrace->events & UTRACE_EVENT(SYSCALL_EXIT)) || utrace->step.over_call) {
+	if ((utrace->events & UTRACE_EVENT(SYSCALL_EXIT)) ||
+	    (utrace->step.over_call && !utrace->retired)) {
 		set_bit(SYSCALL_WORK_BIT_SYSCALL_EXIT_TRAP, work);
 		return;
 	}

@@ -83,22 +83,25 @@ void utrace_step_arm(struct utrace *utrace)
 	utrace_gate(UTRACE_GATE_ARMED, current);
 }
 
+/* The kernel forgets whose it is when the next instruction sets it; but that has not run. */
+static void clear_forgotten(struct utrace *utrace)
+{
+	struct pt_regs *regs = task_pt_regs(utrace->task);
+	struct utrace_step *step = &utrace->step;
+
+	if (!step->shared && !step->own && instruction_pointer(regs) == step->ip)
+		regs->flags &= ~(unsigned long)X86_EFLAGS_TF;
+}
+
 void utrace_step_disarm(struct utrace *utrace, bool call)
 {
-	struct pt_regs *regs = task_pt_regs(current);
 	struct utrace_step *step = &utrace->step;
 
 	if (!step->armed)
 		return;
-	if (!step->shared) {
+	if (!step->shared)
 		k_user_disable_single_step(current);
-		/*
-		 * The kernel forgets whose it is when the next instruction sets it; but that has
-		 * not run.
-		 */
-		if (!step->own && instruction_pointer(regs) == step->ip)
-			regs->flags &= ~(unsigned long)X86_EFLAGS_TF;
-	}
+	clear_forgotten(utrace);
 	spin_lock_irq(&utrace->lock);
 	step->armed = false;
 	step->over_call = call;
@@ -228,6 +231,8 @@ bool utrace_step_withdraw(struct task_struct *task, bool *ours)
 		return false;
 	spin_lock_irq(&utrace->lock);
 	armed = utrace->step.armed;
+	if (armed)
+		clear_forgotten(utrace);
 	*ours = !utrace->step.shared;
 	utrace->step.armed = false;
 	spin_unlock_irq(&utrace->lock);

@@ -3,6 +3,7 @@
 #ifndef TESTS_INTEGRATION_STEP_STOP_H_
 #define TESTS_INTEGRATION_STEP_STOP_H_
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 
@@ -61,6 +62,15 @@ class StepStop : public testing::Test {
   std::string Goes(const utrace_notice& notice) {
     EXPECT_EQ(device_.Resume(notice), 0);
     return tracee_.Hear();
+  }
+  // Nobody is traced any more, and the kernel is as it was.
+  static bool HooksGone() {
+    Device looker = Device::Open(O_RDONLY);
+    return Eventually([&] {
+      utrace_features features{};
+      EXPECT_EQ(looker.Call(UTRACE_IOC_FEATURES, &features), 0);
+      return features.hooks == 0;
+    });
   }
   static void NothingToTell(Device& device) {
     const utrace_notice notice = device.Next(200);

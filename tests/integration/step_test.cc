@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps: by one instruction, by one call, into a handler; and nobody else sees anything of them.
-#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,12 +226,7 @@ TEST_F(StepStop, AStopOfItsGroupKeepsNothing) {
   ASSERT_EQ(device_.Answer(Step(notice)), 0);
   ASSERT_TRUE(Eventually([&] { return StateOf(tracee_.pid()) == 'T'; }));
   device_.Close();
-  Device looker = Device::Open(O_RDONLY);
-  EXPECT_TRUE(Eventually([&] {
-    utrace_features features{};
-    EXPECT_EQ(looker.Call(UTRACE_IOC_FEATURES, &features), 0);
-    return features.hooks == 0;
-  }));
+  EXPECT_TRUE(HooksGone());
   tracee_.Kill(SIGCONT);
   EXPECT_EQ(tracee_.Hear(), "0 0");
 }
@@ -301,6 +295,7 @@ TEST_F(StepOverRead, ItIsToldAtItsEnd) {
 TEST_F(StepOverRead, NothingIsLeftOfItWhenTheOwnerGoesMeanwhile) {
   StepInto();
   device_.Close();
+  EXPECT_TRUE(HooksGone());
   tracee_.Tell("");
   EXPECT_EQ(tracee_.Hear(), "1");
 }

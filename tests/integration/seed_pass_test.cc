@@ -309,6 +309,39 @@ TEST_F(SeedPass, Seed22ABarrierWaitsForTheCallback) {
   EXPECT_TRUE(puppet_.GetsDone());
 }
 
+// Let go before it has fallen asleep, it was held all the same.
+TEST_F(SeedPass, AskedForBeforeItSleepsItIsCalledAgain) {
+  Attach(a_, kEntry);
+  a_.Answer(UTRACE_EVENT_BIT_SYSCALL_ENTRY, UTRACE_STOP);
+  gates_.Arm("applied");
+  puppet_.Call(SYS_getppid);
+  Parked("applied");
+  a_.Answer(UTRACE_EVENT_BIT_SYSCALL_ENTRY, UTRACE_RESUME);
+  EXPECT_EQ(a_.Control(UTRACE_REPORT), 0);
+  EXPECT_EQ(a_.Resume(a_.report()), 0);
+  gates_.Open("applied");
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"1 entry", "1 entry"}));
+  MakeCall();
+  EXPECT_EQ(SeedCalls(), (Calls{"1 entry", "1 entry", "1 entry"}));
+}
+
+// Not at this entry, and not at the next, at which another holds the thread.
+TEST_F(SeedPass, AskedForWithoutAHoldIsNoSecondCall) {
+  Attach(a_, kEntry);
+  Attach(b_, kEntry);
+  a_.Answer(UTRACE_EVENT_BIT_SYSCALL_ENTRY, UTRACE_REPORT);
+  MakeCall();
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry", "1 entry"}));
+  a_.Answer(UTRACE_EVENT_BIT_SYSCALL_ENTRY, UTRACE_RESUME);
+  b_.Answer(UTRACE_EVENT_BIT_SYSCALL_ENTRY, UTRACE_STOP);
+  puppet_.Call(SYS_getppid);
+  ASSERT_TRUE(Eventually([&] { return b_.asleep(); }));
+  EXPECT_EQ(b_.Resume(b_.report()), 0);
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"2 entry", "1 entry", "2 entry", "1 entry"}));
+}
+
 // The trap flag is set, and its last engine leaves: the trap still finds us, and nobody else.
 TEST_F(SeedPass, H1ADetachBetweenTrapFlagAndTrapKillsNobody) {
   Attach(a_, UTRACE_EVENT(STEP));

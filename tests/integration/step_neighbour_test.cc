@@ -45,6 +45,7 @@ class StepDebugger : public StepStop {
     const utrace_notice mark = AtMark("walk");
     Seize();
     ASSERT_EQ(ptrace(PTRACE_INTERRUPT, tracee_.pid(), 0, 0), 0);
+    ASSERT_EQ(device_.Next().type, UTRACE_NOTICE_AWAITED);
     ASSERT_EQ(device_.Answer(Step(mark, action)), 0);
     ASSERT_EQ(Stop(), SIGTRAP | PTRACE_EVENT_STOP << 8);
     EXPECT_EQ(Sees().rip, places_[0]);

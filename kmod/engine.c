@@ -175,8 +175,11 @@ static bool list_end_step(struct list_head *list)
 			continue;
 		link->step = 0;
 		link->asked_step = 0;
-		link->flags |= UTRACE_LINK_STEPPED;
-		any = true;
+		/* Not kept for another's step, if it asks to hear of steps later. */
+		if (link->events & link->hears & UTRACE_EVENT(STEP)) {
+			link->flags |= UTRACE_LINK_STEPPED;
+			any = true;
+		}
 	}
 	return any;
 }

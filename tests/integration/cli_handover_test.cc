@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // utracectl stop and ps when a debugger comes to a thread that is held.
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/cli.h"
+#include "tests/integration/debugger.h"
 
 namespace utrace::test {
 namespace {
@@ -19,7 +18,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// This test is the debugger.
 class CliHandover : public testing::Test {
  protected:
   std::vector<std::string> Stop(const std::string& option = "") const {
@@ -32,32 +30,29 @@ class CliHandover : public testing::Test {
     ASSERT_TRUE(stop.Says("armed: "));
     tracee_.Tell("call " + std::to_string(SYS_getpriority) + " 0 0");
     ASSERT_TRUE(stop.Says("held: "));
-    ASSERT_EQ(ptrace(PTRACE_SEIZE, tracee_.pid(), 0, 0), 0);
-    ASSERT_EQ(ptrace(PTRACE_INTERRUPT, tracee_.pid(), 0, 0), 0);
-  }
-  bool Stopped(int timeout_ms = 10'000) {
-    int status = 0;
-    return Eventually([&] { return waitpid(tracee_.pid(), &status, WNOHANG) == tracee_.pid(); },
-                      timeout_ms);
+    debugger_.Seize();
+    debugger_.Interrupt();
   }
   // As the holder names this test, by the name of its thread.
   std::string Us() const { return "(" + std::to_string(getpid()) + ")"; }
   std::string Tid() const { return std::to_string(tracee_.pid()); }
 
   Tracee tracee_{{"actor"}};
+  // This test.
+  Debugger debugger_{tracee_.pid()};
 };
 
 TEST_F(CliHandover, SmokeTheDebuggerGetsIt) {
   Cli stop(Stop("--handover"));
   Trigger(stop);
-  ASSERT_TRUE(Stopped());
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
   EXPECT_TRUE(stop.Says("handed over: tid " + Tid() + ", to "));
   EXPECT_THAT(stop.Out(), HasSubstr(Us()));
   EXPECT_THAT(stop.Out(), Not(HasSubstr("resumed by another")));
   // Nothing is left to hold.
   EXPECT_EQ(stop.Wait(), 0);
   EXPECT_EQ(tracee_.Hear(100), "");
-  ASSERT_EQ(ptrace(PTRACE_DETACH, tracee_.pid(), 0, 0), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_DETACH), 0);
   EXPECT_EQ(tracee_.Hear(), "20");
 }
 
@@ -66,12 +61,12 @@ TEST_F(CliHandover, OrWaitsAndItIsSaidWhoDoes) {
   Trigger(stop);
   ASSERT_TRUE(stop.Says("awaited: tid " + Tid() + ": "));
   EXPECT_TRUE(stop.Says(Us() + " waits until it is let go"));
-  EXPECT_FALSE(Stopped(200));
+  EXPECT_EQ(debugger_.Stop(200), 0);
   EXPECT_THAT(RunCli({"ps"}).out, HasSubstr("held at the entry of getpriority, its ptracer waits"));
   EXPECT_THAT(RunCli({"ps", "-j"}).out, HasSubstr("\"debugger\":" + std::to_string(getpid())));
   EXPECT_EQ(RunCli({"resume", Tid()}).status, 0);
-  EXPECT_TRUE(Stopped());
-  ASSERT_EQ(ptrace(PTRACE_DETACH, tracee_.pid(), 0, 0), 0);
+  EXPECT_EQ(debugger_.Stop(), Debugger::kInterrupted);
+  ASSERT_EQ(debugger_.Go(PTRACE_DETACH), 0);
   EXPECT_EQ(tracee_.Hear(), "20");
 }
 

@@ -3,8 +3,6 @@
 // gets the thread just where that is, if the holder wants it so.
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +10,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/integration/debugger.h"
 #include "tests/integration/device.h"
 #include "tests/integration/harness.h"
 
@@ -20,9 +19,7 @@ namespace {
 
 constexpr uint32_t kEntry = UTRACE_EVENT(SYSCALL_ENTRY);
 constexpr uint32_t kExit = UTRACE_EVENT(SYSCALL_EXIT);
-constexpr int kInterrupted = SIGTRAP | PTRACE_EVENT_STOP << 8;
 
-// This test is the debugger.
 class Handover : public testing::Test {
  protected:
   void Arm(Device& device, uint32_t events, uint32_t flags = UTRACE_TARGET_HANDOVER) {
@@ -47,26 +44,12 @@ class Handover : public testing::Test {
     EXPECT_EQ(notice.type, 0u) << ToString(notice);
   }
   void Interrupt() {
-    ASSERT_EQ(ptrace(PTRACE_SEIZE, tracee_.pid(), 0, 0), 0);
-    ASSERT_EQ(ptrace(PTRACE_INTERRUPT, tracee_.pid(), 0, 0), 0);
+    debugger_.Seize();
+    debugger_.Interrupt();
   }
-  // Its next stop as waitpid() gives it, 0 if none comes.
-  int Stop(int timeout_ms = 10'000) {
-    int status = 0;
-    const bool stopped = Eventually(
-        [&] { return waitpid(tracee_.pid(), &status, WNOHANG) == tracee_.pid(); }, timeout_ms);
-    return stopped ? status >> 8 : 0;
-  }
-  user_regs_struct Sees() {
-    user_regs_struct regs{};
-    EXPECT_EQ(ptrace(PTRACE_GETREGS, tracee_.pid(), 0, &regs), 0);
-    return regs;
-  }
-  int Go(__ptrace_request how = PTRACE_CONT, int signo = 0) {
-    return static_cast<int>(ptrace(how, tracee_.pid(), 0, signo));
-  }
-
   Tracee tracee_{{"actor"}};
+  // This test.
+  Debugger debugger_{tracee_.pid()};
   Device device_ = Device::Open();
 };
 
@@ -75,14 +58,14 @@ TEST_F(Handover, SmokeAtACallsEntryTheCallIsNotRun) {
   Trigger();
   const utrace_notice notice = Held(device_, kEntry);
   Interrupt();
-  ASSERT_EQ(Stop(), kInterrupted);
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
   HandedOver(device_);
-  EXPECT_EQ(Sees().rip, notice.ip);
-  EXPECT_EQ(Sees().orig_rax, static_cast<uint64_t>(SYS_getpriority));
+  EXPECT_EQ(debugger_.Sees().rip, notice.ip);
+  EXPECT_EQ(debugger_.Sees().orig_rax, static_cast<uint64_t>(SYS_getpriority));
   EXPECT_EQ(tracee_.Hear(100), "");
   NothingToTell(device_);
   // It begins anew, and is told anew.
-  ASSERT_EQ(Go(), 0);
+  ASSERT_EQ(debugger_.Go(), 0);
   const utrace_notice again = Held(device_, kEntry);
   EXPECT_EQ(again.ip, notice.ip);
   EXPECT_EQ(device_.Resume(again), 0);
@@ -94,11 +77,11 @@ TEST_F(Handover, AnAttachThatIsNoSeizeToo) {
   Trigger();
   const utrace_notice notice = Held(device_, kEntry);
   ASSERT_EQ(ptrace(PTRACE_ATTACH, tracee_.pid(), 0, 0), 0);
-  ASSERT_EQ(Stop(), SIGSTOP);
+  ASSERT_EQ(debugger_.Stop(), SIGSTOP);
   HandedOver(device_);
-  EXPECT_EQ(Sees().rip, notice.ip);
+  EXPECT_EQ(debugger_.Sees().rip, notice.ip);
   device_.Close();
-  ASSERT_EQ(Go(PTRACE_DETACH), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_DETACH), 0);
   EXPECT_EQ(tracee_.Hear(), "20");
 }
 
@@ -107,11 +90,11 @@ TEST_F(Handover, AtACallsEndItHasItsResult) {
   Trigger();
   const utrace_notice notice = Held(device_, kExit);
   Interrupt();
-  ASSERT_EQ(Stop(), kInterrupted);
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
   HandedOver(device_);
-  EXPECT_EQ(Sees().rip, notice.ip);
-  EXPECT_EQ(Sees().rax, 20u);
-  ASSERT_EQ(Go(), 0);
+  EXPECT_EQ(debugger_.Sees().rip, notice.ip);
+  EXPECT_EQ(debugger_.Sees().rax, 20u);
+  ASSERT_EQ(debugger_.Go(), 0);
   EXPECT_EQ(tracee_.Hear(), "20");
   NothingToTell(device_);
 }
@@ -121,10 +104,10 @@ TEST_F(Handover, AnExecIsAtItsFirstInstruction) {
   tracee_.Tell("exec");
   Held(device_, UTRACE_EVENT(EXEC));
   Interrupt();
-  ASSERT_EQ(Stop(), kInterrupted);
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
   HandedOver(device_);
   EXPECT_EQ(tracee_.Hear(100), "");
-  ASSERT_EQ(Go(), 0);
+  ASSERT_EQ(debugger_.Go(), 0);
   EXPECT_EQ(tracee_.Hear(), "ready");
 }
 
@@ -134,9 +117,9 @@ TEST_F(Handover, ASignalIsTheDebuggers) {
   tracee_.Kill(SIGUSR1);
   Held(device_, UTRACE_EVENT(SIGNAL_TERM));
   Interrupt();
-  ASSERT_EQ(Stop(), SIGUSR1);
+  ASSERT_EQ(debugger_.Stop(), SIGUSR1);
   HandedOver(device_);
-  ASSERT_EQ(Go(), 0);
+  ASSERT_EQ(debugger_.Go(), 0);
   EXPECT_EQ(tracee_.Ask("call " + std::to_string(SYS_getpid)), std::to_string(tracee_.pid()));
 }
 
@@ -148,7 +131,7 @@ TEST_F(Handover, AStoppedThread) {
   const utrace_notice notice = Held(device_, kEntry);
   ASSERT_TRUE(StopAccepted(device_.Control(notice.engine, tracee_.pid(), UTRACE_STOP)));
   Interrupt();
-  ASSERT_EQ(Stop(), kInterrupted);
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
   HandedOver(device_);
   // Both holds are the debugger's.
   for (const utrace_info& info : device_.List(tracee_.pid())) EXPECT_EQ(info.seq, 0u);
@@ -163,14 +146,14 @@ TEST_F(Handover, WithoutItTheDebuggerWaitsAndTheHolderIsTold) {
   const utrace_notice awaited = device_.Next();
   EXPECT_EQ(awaited.type, UTRACE_NOTICE_AWAITED) << ToString(awaited);
   EXPECT_EQ(awaited.result, getpid());
-  EXPECT_EQ(Stop(200), 0);
+  EXPECT_EQ(debugger_.Stop(200), 0);
   const std::vector<utrace_info> infos = device_.List(tracee_.pid());
   ASSERT_EQ(infos.size(), 1u);
   EXPECT_EQ(infos[0].debugger, getpid());
   EXPECT_EQ(infos[0].seq, notice.seq);
   EXPECT_EQ(device_.Resume(notice), 0);
-  ASSERT_EQ(Stop(), kInterrupted);
-  ASSERT_EQ(Go(), 0);
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
+  ASSERT_EQ(debugger_.Go(), 0);
   EXPECT_EQ(tracee_.Hear(), "20");
 }
 
@@ -184,10 +167,10 @@ TEST_F(Handover, WhoeverElseHoldsItKeepsIt) {
   Interrupt();
   HandedOver(device_);
   EXPECT_EQ(other.Next().type, UTRACE_NOTICE_AWAITED);
-  EXPECT_EQ(Stop(200), 0);
+  EXPECT_EQ(debugger_.Stop(200), 0);
   EXPECT_EQ(other.Resume(others), 0);
-  ASSERT_EQ(Stop(), kInterrupted);
-  EXPECT_EQ(Sees().rip, others.ip);
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
+  EXPECT_EQ(debugger_.Sees().rip, others.ip);
   EXPECT_EQ(tracee_.Hear(100), "");
 }
 
@@ -205,7 +188,7 @@ TEST_F(Handover, AtItsExitItStaysHeld) {
 // A debugger that is on it already, and asks for no stop, waits for nothing.
 TEST_F(Handover, WhoOnlyWatchesGetsNothing) {
   Arm(device_, kEntry);
-  ASSERT_EQ(ptrace(PTRACE_SEIZE, tracee_.pid(), 0, 0), 0);
+  debugger_.Seize();
   Trigger();
   const utrace_notice notice = Held(device_, kEntry);
   NothingToTell(device_);

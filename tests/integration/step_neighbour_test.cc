@@ -2,99 +2,81 @@
 // Steps beside others who use the trap flag, or see it: debuggers and uprobes.
 #include <fcntl.h>
 #include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
 #include <fstream>
 #include <sstream>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/integration/debugger.h"
 #include "tests/integration/step_stop.h"
 
 namespace utrace::test {
 namespace {
 
-// This test is its debugger.
 class StepDebugger : public StepStop {
  protected:
-  void Seize() { ASSERT_EQ(ptrace(PTRACE_SEIZE, tracee_.pid(), 0, 0), 0); }
-  // Its next stop as waitpid() gives it, 0 if none comes.
-  int Stop(int timeout_ms = 10'000) {
-    int status = 0;
-    const bool stopped = Eventually(
-        [&] { return waitpid(tracee_.pid(), &status, WNOHANG) == tracee_.pid(); }, timeout_ms);
-    return stopped ? status >> 8 : 0;
-  }
-  user_regs_struct Sees() {
-    user_regs_struct regs{};
-    EXPECT_EQ(ptrace(PTRACE_GETREGS, tracee_.pid(), 0, &regs), 0);
-    return regs;
-  }
-  int Code() {
-    siginfo_t info{};
-    EXPECT_EQ(ptrace(PTRACE_GETSIGINFO, tracee_.pid(), 0, &info), 0);
-    return info.si_code;
-  }
-  int Go(__ptrace_request how) { return static_cast<int>(ptrace(how, tracee_.pid(), 0, 0)); }
+  // This test.
+  Debugger debugger_{tracee_.pid()};
+
   // Held at the mark, seized and told to stop: there it is when we have answered.
   void StopAtMark(uint32_t action) {
     const utrace_notice mark = AtMark("walk");
-    Seize();
-    ASSERT_EQ(ptrace(PTRACE_INTERRUPT, tracee_.pid(), 0, 0), 0);
+    debugger_.Seize();
+    debugger_.Interrupt();
     ASSERT_EQ(device_.Next().type, UTRACE_NOTICE_AWAITED);
     ASSERT_EQ(device_.Answer(Step(mark, action)), 0);
-    ASSERT_EQ(Stop(), SIGTRAP | PTRACE_EVENT_STOP << 8);
-    EXPECT_EQ(Sees().rip, places_[0]);
-    EXPECT_EQ(Sees().eflags & kTrapFlag, 0u);
+    ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
+    EXPECT_EQ(debugger_.Sees().rip, places_[0]);
+    EXPECT_EQ(debugger_.Sees().eflags & kTrapFlag, 0u);
   }
 };
 
 TEST_F(StepDebugger, SeesNothingOfOurs) {
-  Seize();
+  debugger_.Seize();
   const utrace_notice notice = Steps(AtMark("walk"), 9);
   EXPECT_EQ(notice.ip, places_[9]);
   EXPECT_EQ(Goes(notice), "0 0");
-  EXPECT_EQ(Stop(200), 0);
+  EXPECT_EQ(debugger_.Stop(200), 0);
 }
 
 // What it does when it lets a thread go on ends its own step, not ours.
 TEST_F(StepDebugger, ContinuesAndOursIsMade) {
   StopAtMark(UTRACE_SINGLESTEP);
-  ASSERT_EQ(Go(PTRACE_CONT), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_CONT), 0);
   const utrace_notice notice = Held(kStep);
   EXPECT_EQ(notice.ip, places_[1]);
   EXPECT_EQ(Goes(notice), "0 0");
-  EXPECT_EQ(Stop(200), 0);
+  EXPECT_EQ(debugger_.Stop(200), 0);
 }
 
 TEST_F(StepDebugger, StepsTooAndBothAreTold) {
   StopAtMark(UTRACE_SINGLESTEP);
-  ASSERT_EQ(Go(PTRACE_SINGLESTEP), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_SINGLESTEP), 0);
   const utrace_notice notice = Held(kStep);
   EXPECT_EQ(notice.ip, places_[1]);
   // The debugger's turn comes when ours is over.
-  EXPECT_EQ(Stop(200), 0);
+  EXPECT_EQ(debugger_.Stop(200), 0);
   EXPECT_EQ(device_.Resume(notice), 0);
-  ASSERT_EQ(Stop(), SIGTRAP);
-  EXPECT_EQ(Code(), TRAP_TRACE);
-  EXPECT_EQ(Sees().rip, places_[1]);
-  EXPECT_EQ(Sees().eflags & kTrapFlag, 0u);
-  ASSERT_EQ(Go(PTRACE_CONT), 0);
+  ASSERT_EQ(debugger_.Stop(), SIGTRAP);
+  EXPECT_EQ(debugger_.Code(), TRAP_TRACE);
+  EXPECT_EQ(debugger_.Sees().rip, places_[1]);
+  EXPECT_EQ(debugger_.Sees().eflags & kTrapFlag, 0u);
+  ASSERT_EQ(debugger_.Go(PTRACE_CONT), 0);
   EXPECT_EQ(tracee_.Hear(), "0 0");
   NothingToTell(device_);
 }
 
 TEST_F(StepDebugger, StepsAloneAsEver) {
   StopAtMark(UTRACE_RESUME);
-  ASSERT_EQ(Go(PTRACE_SINGLESTEP), 0);
-  ASSERT_EQ(Stop(), SIGTRAP);
-  EXPECT_EQ(Code(), TRAP_TRACE);
-  EXPECT_EQ(Sees().rip, places_[1]);
-  ASSERT_EQ(Go(PTRACE_CONT), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_SINGLESTEP), 0);
+  ASSERT_EQ(debugger_.Stop(), SIGTRAP);
+  EXPECT_EQ(debugger_.Code(), TRAP_TRACE);
+  EXPECT_EQ(debugger_.Sees().rip, places_[1]);
+  ASSERT_EQ(debugger_.Go(PTRACE_CONT), 0);
   EXPECT_EQ(tracee_.Hear(), "0 0");
   NothingToTell(device_);
 }
@@ -105,15 +87,15 @@ class StepTracedCall : public StepDebugger {
   void StepIntoCall() {
     StopAtMark(UTRACE_SINGLESTEP);
     ASSERT_EQ(ptrace(PTRACE_SETOPTIONS, tracee_.pid(), 0, PTRACE_O_TRACESYSGOOD), 0);
-    ASSERT_EQ(Go(PTRACE_SYSCALL), 0);
+    ASSERT_EQ(debugger_.Go(PTRACE_SYSCALL), 0);
     ASSERT_EQ(device_.Answer(Step(Steps(Held(kStep), 5))), 0);
     StoppedAtCall();
-    ASSERT_EQ(Go(PTRACE_SYSCALL), 0);
+    ASSERT_EQ(debugger_.Go(PTRACE_SYSCALL), 0);
   }
   void StoppedAtCall() {
-    ASSERT_EQ(Stop(), SIGTRAP | 0x80);
-    EXPECT_EQ(Sees().rip, places_[7]);
-    EXPECT_EQ(Sees().eflags & kTrapFlag, 0u);
+    ASSERT_EQ(debugger_.Stop(), SIGTRAP | 0x80);
+    EXPECT_EQ(debugger_.Sees().rip, places_[7]);
+    EXPECT_EQ(debugger_.Sees().eflags & kTrapFlag, 0u);
   }
 };
 
@@ -123,7 +105,7 @@ TEST_F(StepTracedCall, TheDebuggerGetsBothStops) {
   EXPECT_EQ(notice.ip, places_[7]);
   ASSERT_EQ(device_.Resume(notice), 0);
   StoppedAtCall();
-  ASSERT_EQ(Go(PTRACE_CONT), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_CONT), 0);
   EXPECT_EQ(tracee_.Hear(), "0 0");
 }
 
@@ -132,7 +114,7 @@ TEST_F(StepTracedCall, WhatTheDebuggerContinuesWithEndsNoneOfOurs) {
   StepIntoCall();
   ASSERT_EQ(device_.Answer(Step(Held(kStep))), 0);
   StoppedAtCall();
-  ASSERT_EQ(Go(PTRACE_CONT), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_CONT), 0);
   const utrace_notice notice = Held(kStep);
   EXPECT_EQ(notice.ip, places_[8]);
   EXPECT_EQ(Goes(notice), "0 0");
@@ -142,14 +124,14 @@ TEST_F(StepTracedCall, TheDebuggerGoesOnByAStepToo) {
   StepIntoCall();
   ASSERT_EQ(device_.Answer(Step(Held(kStep))), 0);
   StoppedAtCall();
-  ASSERT_EQ(Go(PTRACE_SINGLESTEP), 0);
+  ASSERT_EQ(debugger_.Go(PTRACE_SINGLESTEP), 0);
   const utrace_notice notice = Held(kStep);
   EXPECT_EQ(notice.ip, places_[8]);
   EXPECT_EQ(device_.Resume(notice), 0);
-  ASSERT_EQ(Stop(), SIGTRAP);
-  EXPECT_EQ(Code(), TRAP_TRACE);
-  EXPECT_EQ(Sees().rip, places_[8]);
-  ASSERT_EQ(Go(PTRACE_CONT), 0);
+  ASSERT_EQ(debugger_.Stop(), SIGTRAP);
+  EXPECT_EQ(debugger_.Code(), TRAP_TRACE);
+  EXPECT_EQ(debugger_.Sees().rip, places_[8]);
+  ASSERT_EQ(debugger_.Go(PTRACE_CONT), 0);
   EXPECT_EQ(tracee_.Hear(), "0 0");
 }
 

@@ -23,6 +23,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/integration/tracees/orders.h"
+
 namespace {
 
 long Raw(long nr, const unsigned long (&args)[6]) {
@@ -92,18 +94,8 @@ long RunThread() {
 }  // namespace
 
 int main() {
-  // Unbuffered both ways: an exec loses nothing, and a line costs one read and one write.
-  std::setvbuf(stdout, nullptr, _IONBF, 0);
-  dprintf(1, "ready\n");
-  std::string text;
-  char byte;
-  while (read(0, &byte, 1) == 1) {
-    if (byte != '\n') {
-      text.push_back(byte);
-      continue;
-    }
-    std::istringstream line(text);
-    text.clear();
+  return utrace::test::ObeyLines([](const std::string& order) {
+    std::istringstream line(order);
     std::string verb;
     std::string word;
     line >> verb;
@@ -137,6 +129,6 @@ int main() {
       line >> result;
       std::exit(static_cast<int>(result));
     }
-    dprintf(1, "%ld\n", result);
-  }
+    return std::to_string(result);
+  });
 }

@@ -34,6 +34,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/integration/tracees/orders.h"
+
 namespace {
 
 constexpr long kWord = 0x7574726163650a;
@@ -157,20 +159,8 @@ std::string Seen() {
 }  // namespace
 
 int main() {
-  std::setvbuf(stdout, nullptr, _IONBF, 0);
-  dprintf(1, "ready\n");
-  std::string text;
-  char byte;
-  for (;;) {
-    const ssize_t got = read(0, &byte, 1);
-    if (got < 0 && errno == EINTR) continue;
-    if (got != 1) return 0;
-    if (byte != '\n') {
-      text.push_back(byte);
-      continue;
-    }
-    std::istringstream line(text);
-    text.clear();
+  return utrace::test::ObeyLines([](const std::string& order) {
+    std::istringstream line(order);
     std::string verb;
     std::string how;
     long number = 0;
@@ -207,6 +197,6 @@ int main() {
     } else {
       answer = std::to_string(Blocking(verb, signo));
     }
-    dprintf(1, "%s\n", answer.c_str());
-  }
+    return answer;
+  });
 }

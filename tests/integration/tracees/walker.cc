@@ -23,6 +23,8 @@
 #include <sstream>
 #include <string>
 
+#include "tests/integration/tracees/orders.h"
+
 // Pushed flags in rbx, those of a call in r12.
 extern "C" void Walk(unsigned long* seen);
 
@@ -177,23 +179,11 @@ std::string Do(const std::string& verb, int signo) {
 }  // namespace
 
 int main() {
-  std::setvbuf(stdout, nullptr, _IONBF, 0);
-  dprintf(1, "ready\n");
-  std::string text;
-  char byte;
-  for (;;) {
-    const ssize_t got = read(0, &byte, 1);
-    if (got < 0 && errno == EINTR) continue;
-    if (got != 1) return 0;
-    if (byte != '\n') {
-      text.push_back(byte);
-      continue;
-    }
-    std::istringstream line(text);
-    text.clear();
+  return utrace::test::ObeyLines([](const std::string& order) {
+    std::istringstream line(order);
     std::string verb;
     int signo = 0;
     line >> verb >> signo;
-    dprintf(1, "%s\n", Do(verb, signo).c_str());
-  }
+    return Do(verb, signo);
+  });
 }

@@ -122,6 +122,8 @@ static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 f
 		link = utrace_link_new(utrace, ops, data, owner);
 		ret = PTR_ERR_OR_ZERO(link);
 		if (!ret) {
+			if (flags & UTRACE_ATTACH_NESTED)
+				link->flags |= UTRACE_LINK_NESTED;
 			if (owner)
 				link->label = utrace_task_label(target);
 			ret = utrace_link_attach(link, flags);

@@ -16,6 +16,8 @@
 #define UTRACE_LINK_AGAIN     (1u << 4) /* wants to be called once more at this entry */
 #define UTRACE_LINK_RESUMED   (1u << 5) /* is in that pass */
 #define UTRACE_LINK_AWAITED   (1u << 6) /* was told that a debugger waits */
+#define UTRACE_LINK_NESTED    (1u << 7) /* asks for nested mode.  Never changes */
+#define UTRACE_LINK_UNTOLD    (1u << 8) /* of the call's entry, and so of its end */
 
 /* Kept small: with the session's part it is what one attachment costs. */
 struct utrace_link {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/sched/signal.h>
+
 #include "gates.h"
 #include "report.h"
 #include "stop.h"
@@ -11,6 +13,8 @@ static bool link_wants(const struct utrace_link *link, const struct utrace_pass 
 	if (event == UTRACE_EVENT(STEP) && !(link->flags & UTRACE_LINK_STEPPED))
 		return false;
 	if (pass->resumed && !(link->flags & UTRACE_LINK_RESUMED))
+		return false;
+	if (event == UTRACE_EVENT(SYSCALL_EXIT) && (link->flags & UTRACE_LINK_UNTOLD))
 		return false;
 	return wanted && utrace_link_current(link);
 }
@@ -167,12 +171,12 @@ static void tell(struct utrace_pass *pass, struct utrace_link *link)
 }
 
 /* Of an entry before.  Lock held. */
-static void forget_again(struct utrace *utrace)
+static void forget_call(struct utrace *utrace)
 {
 	struct utrace_link *link;
 
 	list_for_each_entry(link, &utrace->attached, entry)
-		link->flags &= ~(UTRACE_LINK_AGAIN | UTRACE_LINK_RESUMED);
+		link->flags &= ~(UTRACE_LINK_AGAIN | UTRACE_LINK_RESUMED | UTRACE_LINK_UNTOLD);
 }
 
 bool utrace_again(struct utrace_pass *pass)
@@ -194,13 +198,69 @@ bool utrace_again(struct utrace_pass *pass)
 	return any;
 }
 
+/* Is its hold to be over before the next engine is called?  Lock held. */
+static bool holds_first(const struct utrace_pass *pass, const struct utrace_link *link)
+{
+	const struct utrace_link *other;
+
+	if (!pass->may_stop || pass->late || (link->flags & UTRACE_LINK_DETACHED) ||
+	    !utrace_link_open(link) || !utrace_link_current(link))
+		return false;
+	list_for_each_entry(other, &pass->utrace->attached, entry)
+		if (other->flags & UTRACE_LINK_NESTED)
+			return true;
+	return false;
+}
+
+/*
+ * The thread is nobody's while it sleeps: no callback runs, and engines come and go as they like.
+ * One that comes is on the other list; one that goes takes the cursor off itself, and of those left
+ * each is looked at anew when its turn comes.  No second pass begins: only this thread begins one.
+ */
+static void hold_first(struct utrace_pass *pass, u32 before)
+{
+	struct utrace *utrace = pass->utrace;
+
+	spin_unlock_irq(&utrace->lock);
+	utrace_hold(utrace, pass->event);
+	spin_lock_irq(&utrace->lock);
+	/* It is over: to the next engine it is as if this one had asked for nothing. */
+	pass->action = before;
+	pass->held = true;
+	if (pass->settle)
+		pass->settle(pass);
+	/*
+	 * Killed, or begun anew after its debugger's stop, the call is not run: nobody nearer to
+	 * the kernel sees it.  Whatever else was told to some has happened, and is told to all.
+	 */
+	if (pass->event == UTRACE_EVENT(SYSCALL_ENTRY))
+		pass->cut = fatal_signal_pending(current) || utrace->handed_over;
+}
+
+/* Lock held, dropped meanwhile. */
+static void tell_all(struct utrace_pass *pass)
+{
+	struct utrace_link *link = NULL;
+	u32 before = pass->action;
+
+	while (!pass->cut && (link = next_link(pass, link))) {
+		tell(pass, link);
+		if (holds_first(pass, link))
+			hold_first(pass, before);
+		before = pass->action;
+	}
+	while (pass->cut && (link = next_link(pass, link)))
+		link->flags |= UTRACE_LINK_UNTOLD;
+}
+
 void utrace_run_pass(struct utrace_pass *pass)
 {
 	struct utrace *utrace = pass->utrace;
-	struct utrace_link *link = NULL;
 	bool reverse = pass->event == UTRACE_EVENT(SYSCALL_ENTRY);
 
 	pass->action = UTRACE_RESUME;
+	pass->held = false;
+	pass->cut = false;
 	/* And UTRACE_SIGNAL_DELIVER.  In a further pass it is what the ones before have left. */
 	if (!pass->resumed)
 		pass->verdict = UTRACE_SYSCALL_RUN;
@@ -212,9 +272,10 @@ void utrace_run_pass(struct utrace_pass *pass)
 	if (reverse)
 		utrace->at_entry = true;
 	if (reverse && !pass->resumed)
-		forget_again(utrace);
-	while ((link = next_link(pass, link)))
-		tell(pass, link);
+		forget_call(utrace);
+	tell_all(pass);
+	if (pass->event == UTRACE_EVENT(SYSCALL_EXIT))
+		forget_call(utrace);
 	spin_unlock_irq(&utrace->lock);
 	utrace_gate(UTRACE_GATE_APPLIED, current);
 

@@ -120,6 +120,8 @@ struct session_thread {
 	bool gone : 1;
 	/* The last release, for a notice of it, was to a debugger. */
 	bool handed_over : 1;
+	/* Held at a call or a signal about which an engine before has decided. */
+	bool decided : 1;
 	/* Its registers are being written: nobody may let it go just now. */
 	bool examined;
 };

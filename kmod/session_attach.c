@@ -39,19 +39,23 @@ int session_join(struct session_engine *se, struct task_struct *task, bool newbo
 										&session_ops;
 	struct utrace_session *session = se->session;
 	struct utrace_engine *engine;
+	u32 flags = UTRACE_ATTACH_CREATE;
 	struct session_thread *t;
 	bool dead, stop;
 	u32 events;
 	u64 seq;
 	int err;
 
+	/* A newborn is its creator's image, which was checked. */
+	if (newborn)
+		flags |= UTRACE_ATTACH_INHERIT;
+	if (se->flags & UTRACE_TARGET_NESTED)
+		flags |= UTRACE_ATTACH_NESTED;
+
 	t = session_thread_create(se, task);
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	/* A newborn is its creator's image, which was checked. */
-	engine = utrace_attach_task(task,
-				    UTRACE_ATTACH_CREATE | (newborn ? UTRACE_ATTACH_INHERIT : 0),
-				    ops, t, &session->rights);
+	engine = utrace_attach_task(task, flags, ops, t, &session->rights);
 	if (IS_ERR(engine)) {
 		spin_lock_irq(&session->lock);
 		session_thread_unlink(t);
@@ -221,7 +225,8 @@ int session_attach(struct utrace_session *session, struct utrace_attach *attach)
 		events = UTRACE_EVENTS_STOPPABLE | UTRACE_EVENT(DEATH);
 	if ((attach->flags & ~UTRACE_TARGET_FLAGS_ALL) || (attach->events & ~events) ||
 	    attach->reserved ||
-	    ((attach->flags & UTRACE_TARGET_TRACE) && (attach->flags & UTRACE_TARGET_HANDOVER)))
+	    ((attach->flags & UTRACE_TARGET_TRACE) &&
+	     (attach->flags & (UTRACE_TARGET_HANDOVER | UTRACE_TARGET_NESTED))))
 		return -EINVAL;
 
 	task = session_target(attach);

@@ -80,6 +80,8 @@ static void session_list_thread(struct session_lister *lister, struct session_th
 	info->nr = -1;
 	if (t->owner->flags & UTRACE_TARGET_TRACE)
 		info->flags |= UTRACE_INFO_TRACE;
+	if (t->owner->flags & UTRACE_TARGET_NESTED)
+		info->flags |= UTRACE_INFO_NESTED;
 	session_list_owner(lister, t->owner->session, info);
 
 	utrace_engine_state(t->engine, &state);

@@ -114,6 +114,8 @@ static void session_fill_held(struct session_thread *t, struct utrace_notice *no
 		notice->result = t->value;
 	else if (t->value)
 		notice->flags |= UTRACE_NOTICE_RESUMED;
+	if (t->decided)
+		notice->flags |= UTRACE_NOTICE_DECIDED;
 	session_fill_call(t, notice);
 	if (session_has_signal(t))
 		memcpy(notice->siginfo, utrace_signal_info(t->engine), sizeof(notice->siginfo));

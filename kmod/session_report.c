@@ -29,7 +29,8 @@ void session_wake(struct utrace_session *session)
  * Publishes the hold before the callback returns: an answer that comes before the sleep ends it
  * too.
  */
-static u32 session_hold(struct utrace_engine *engine, unsigned int event, s32 value)
+static u32 session_hold_decided(struct utrace_engine *engine, unsigned int event, s32 value,
+				bool decided)
 {
 	struct session_thread *t = engine->data;
 	struct utrace_session *session = t->owner->session;
@@ -44,6 +45,7 @@ static u32 session_hold(struct utrace_engine *engine, unsigned int event, s32 va
 		t->since = jiffies;
 		t->event = event;
 		t->value = value;
+		t->decided = decided;
 		session_post(t, UTRACE_NOTICE_HELD);
 	}
 	spin_unlock_irqrestore(&session->lock, irq);
@@ -51,6 +53,11 @@ static u32 session_hold(struct utrace_engine *engine, unsigned int event, s32 va
 		return UTRACE_RESUME;
 	session_wake(session);
 	return UTRACE_STOP;
+}
+
+static u32 session_hold(struct utrace_engine *engine, unsigned int event, s32 value)
+{
+	return session_hold_decided(engine, event, value, false);
 }
 
 static bool session_wants(const struct utrace_engine *engine, unsigned int event)
@@ -94,7 +101,7 @@ static u32 session_report_syscall_entry(u32 action, struct utrace_engine *engine
 	/* Who asked to be told again is, whatever has been made of the call. */
 	if (!resumed && !session_wants_call(engine, regs))
 		return call | UTRACE_RESUME;
-	return call | session_hold(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY, resumed);
+	return call | session_hold_decided(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY, resumed, call);
 }
 
 static u32 session_report_syscall_exit(u32 action, struct utrace_engine *engine,
@@ -114,7 +121,7 @@ static u32 session_report_signal(u32 action, struct utrace_engine *engine, u32 e
 
 	if (!session_wants(engine, bit))
 		return verdict | UTRACE_RESUME;
-	return verdict | session_hold(engine, bit, info->si_signo);
+	return verdict | session_hold_decided(engine, bit, info->si_signo, verdict);
 }
 
 static u32 session_report_jctl(u32 action, struct utrace_engine *engine, int type, int notify)

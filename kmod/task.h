@@ -149,7 +149,8 @@ struct utrace {
 	 */
 	struct utrace_signal_answer *answer;
 	/*
-	 * The signal of that pass, or of the last one.  Only the thread writes it, before the pass.
+	 * The signal of that pass, or of the last one, as the engines before have left it.  Only
+	 * the thread writes it, while nobody holds it there.
 	 */
 	kernel_siginfo_t siginfo;
 	/*

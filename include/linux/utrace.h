@@ -17,6 +17,15 @@
  * The thread runs only when no engine wants it held.  One engine's resume never
  * ends another's hold.  SIGKILL, a sibling's exec and the group's exit
  * end every hold at once.
+ *
+ * It is held after all engines were called.  In nested mode, while any engine
+ * attached with UTRACE_ATTACH_NESTED is on the thread, it is held for each
+ * engine that wants it before the next one is called, which so finds what
+ * became of the event meanwhile: a call, a signal or an exit code as those
+ * before it have left it.  A call killed there, or handed over to a debugger,
+ * is told to no further engine.  Not before job control's stop, which comes
+ * first in any case; and at CLONE the child does not run before the
+ * holds are over.
  */
 #ifndef _LINUX_UTRACE_H
 #define _LINUX_UTRACE_H
@@ -117,6 +126,7 @@ struct utrace_engine {
 #define UTRACE_ATTACH_EXCLUSIVE	 0x20u /* -EEXIST if one matches */
 #define UTRACE_ATTACH_INHERIT \
 	0x40u /* @target is the child of a report_clone() to this owner's engine */
+#define UTRACE_ATTACH_NESTED 0x80u /* the thread's holds are nested while this engine is on it */
 
 /**
  * struct utrace_owner - by whose rights an engine is attached
@@ -133,7 +143,8 @@ struct utrace_owner {
 /**
  * utrace_attach_task - attach an engine to a thread, or look one up
  * @target: the thread; the caller holds a reference
- * @flags: UTRACE_ATTACH_MATCH_*, UTRACE_ATTACH_CREATE, UTRACE_ATTACH_EXCLUSIVE
+ * @flags: UTRACE_ATTACH_MATCH_*, UTRACE_ATTACH_CREATE, UTRACE_ATTACH_EXCLUSIVE, and of a new one
+ *	UTRACE_ATTACH_INHERIT, UTRACE_ATTACH_NESTED
  * @ops: its callbacks, or what to match
  * @data: its data, or what to match
  * @owner: by whose rights, NULL for the kernel's; valid until @ops->release

@@ -172,7 +172,14 @@ struct utrace_features {
 	(1u << 3) /* only feed the module's tracepoints: never holds, no notices */
 #define UTRACE_TARGET_HANDOVER \
 	(1u << 4) /* a debugger that is to stop a thread held by this engine gets it */
-#define UTRACE_TARGET_FLAGS_ALL 0x1fu
+/*
+ * While it is on a thread, an engine's hold is over before the next engine is told of the event,
+ * which is then told of it as those before have left it: at a call's entry from the engine
+ * attached last, the one closest to the program, to the first; elsewhere from the first to the
+ * last.  Not with TRACE.
+ */
+#define UTRACE_TARGET_NESTED	(1u << 5)
+#define UTRACE_TARGET_FLAGS_ALL 0x3fu
 
 struct utrace_attach {
 	__u32 size;
@@ -270,6 +277,11 @@ enum utrace_gone_reason {
 #define UTRACE_NOTICE_COMPAT	 (1u << 1) /* a 32-bit call: nr is an i386 number */
 /* Told again at the same entry, as asked by REPORT or INTERRUPT: the call as it is now. */
 #define UTRACE_NOTICE_RESUMED (1u << 2)
+/*
+ * An engine before this one has decided: the call is skipped, the signal dropped, held back or
+ * forced.  Unless this one decides otherwise, that stands.
+ */
+#define UTRACE_NOTICE_DECIDED (1u << 3)
 
 struct utrace_notice {
 	__u32 size; /* of each notice in the batch */
@@ -392,6 +404,7 @@ struct utrace_memory {
 #define UTRACE_INFO_ASLEEP	(1u << 2) /* it does sleep there now */
 #define UTRACE_INFO_TRACE	(1u << 3) /* UTRACE_TARGET_TRACE */
 #define UTRACE_INFO_KERNEL	(1u << 4) /* an engine of a kernel module */
+#define UTRACE_INFO_NESTED	(1u << 5) /* UTRACE_TARGET_NESTED */
 
 /* One engine on one thread. */
 struct utrace_info {

@@ -23,6 +23,8 @@ static void tell(struct utrace *utrace, int type, int notify, int sig)
 		.utrace = utrace,
 		.event = UTRACE_EVENT(JCTL),
 		.may_stop = true,
+		/* First it stops, as its parent is told. */
+		.late = type == CLD_STOPPED,
 		.jctl_type = type,
 		.jctl_notify = notify,
 	};

@@ -57,7 +57,7 @@ void utrace_report_clone(struct task_struct *child)
 		/*
 		 * A parent in vfork() next waits for the child, so it is held here and the
 		 * child with it; any other lets the child go and is held before it runs user
-		 * code.
+		 * code.  Nested holds are over by now, and the child waited for them.
 		 */
 		if (child->vfork_done)
 			utrace_hold(utrace, pass.event);
@@ -102,15 +102,24 @@ static void open_exit(struct utrace *utrace)
 	spin_unlock_irq(&utrace->lock);
 }
 
-/* And from now on no more.  The one given while the thread was held, over the one of the pass. */
-static long close_exit(struct utrace *utrace, long code)
+/* The one given while the thread was held, over the one of the pass.  Lock held. */
+static void settle_exit(struct utrace_pass *pass)
 {
-	spin_lock_irq(&utrace->lock);
-	utrace->at_exit = false;
-	if (utrace->exit_given)
-		code = utrace->exit_code;
-	spin_unlock_irq(&utrace->lock);
-	return code;
+	struct utrace *utrace = pass->utrace;
+
+	if (!utrace->exit_given)
+		return;
+	utrace->exit_given = false;
+	pass->code = utrace->exit_code;
+}
+
+/* And from now on no more. */
+static void close_exit(struct utrace_pass *pass)
+{
+	spin_lock_irq(&pass->utrace->lock);
+	pass->utrace->at_exit = false;
+	settle_exit(pass);
+	spin_unlock_irq(&pass->utrace->lock);
 }
 
 long utrace_report_exit(long code, bool group)
@@ -122,6 +131,7 @@ long utrace_report_exit(long code, bool group)
 		.may_stop = true,
 		.orig_code = code,
 		.code = code,
+		.settle = settle_exit,
 	};
 
 	if (!utrace)
@@ -137,7 +147,8 @@ long utrace_report_exit(long code, bool group)
 		open_exit(utrace);
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, pass.event);
-		code = close_exit(utrace, pass.code);
+		close_exit(&pass);
+		code = pass.code;
 		utrace_retire_if_idle(utrace);
 	}
 	utrace_put(utrace);

@@ -48,23 +48,34 @@ static bool is_forced(const struct utrace_pass *pass)
 	return false;
 }
 
-/* The verdict given while the thread was held, over the one of the pass. */
-static void take_verdict(struct utrace_pass *pass, struct utrace_signal_answer *answer)
+/* The verdict given while the thread was held, over the one of the pass.  Lock held. */
+static void settle_signal(struct utrace_pass *pass)
 {
 	struct utrace *utrace = pass->utrace;
+	struct utrace_signal_answer *answer = utrace->answer;
 
-	spin_lock_irq(&utrace->lock);
-	utrace->answer = NULL;
 	if (answer->given) {
+		answer->given = false;
 		pass->verdict = answer->verdict;
 		if (answer->changed)
 			copy_siginfo(pass->info, &answer->info);
 	}
+	/* Who held it has let it go: nobody reads it just now. */
+	copy_siginfo(&utrace->siginfo, pass->info);
+}
+
+/* From now on no more are given. */
+static void close_signal(struct utrace_pass *pass)
+{
+	struct utrace *utrace = pass->utrace;
+
+	spin_lock_irq(&utrace->lock);
+	settle_signal(pass);
+	utrace->answer = NULL;
 	if ((pass->verdict & UTRACE_SIGNAL_MASK) == UTRACE_SIGNAL_IGN ||
 	    !valid_signal(pass->info->si_signo))
 		pass->info->si_signo = 0;
 	if (is_forced(pass)) {
-		copy_siginfo(&utrace->siginfo, pass->info);
 		utrace->forced = (struct utrace_forced){
 			.verdict = pass->verdict & UTRACE_SIGNAL_MASK,
 			.sig = pass->info->si_signo,
@@ -119,13 +130,13 @@ static void tell(struct utrace_pass *pass, bool fault)
 	spin_unlock_irq(&utrace->lock);
 	utrace_run_pass(pass);
 	utrace_hold(utrace, pass->event);
-	take_verdict(pass, &answer);
+	close_signal(pass);
 	utrace_retire_if_idle(utrace);
 }
 
 bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queued)
 {
-	struct utrace_pass pass = { .may_stop = true, .info = info };
+	struct utrace_pass pass = { .may_stop = true, .info = info, .settle = settle_signal };
 	struct sigqueue *copy = NULL;
 	kernel_siginfo_t told;
 	int sig = info->si_signo;

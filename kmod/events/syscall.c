@@ -10,19 +10,25 @@
 #include "events.h"
 #include "step.h"
 
-/* The verdict given while the thread was held, over the one of the pass. */
-static void take_verdict(struct utrace_pass *pass)
+/* The verdict given while the thread was held, over the one of the pass.  Lock held. */
+static void settle_entry(struct utrace_pass *pass)
 {
 	struct utrace *utrace = pass->utrace;
 
-	spin_lock_irq(&utrace->lock);
-	utrace->at_entry = false;
-	if (utrace->abort) {
-		utrace->abort = false;
-		syscall_set_return_value(current, pass->regs, 0, utrace->abort_result);
-		pass->verdict = UTRACE_SYSCALL_ABORT;
-	}
-	spin_unlock_irq(&utrace->lock);
+	if (!utrace->abort)
+		return;
+	utrace->abort = false;
+	syscall_set_return_value(current, pass->regs, 0, utrace->abort_result);
+	pass->verdict = UTRACE_SYSCALL_ABORT;
+}
+
+/* From now on no more are given. */
+static void close_entry(struct utrace_pass *pass)
+{
+	spin_lock_irq(&pass->utrace->lock);
+	pass->utrace->at_entry = false;
+	settle_entry(pass);
+	spin_unlock_irq(&pass->utrace->lock);
 }
 
 /* Every engine, and then those that asked for it again and again.  True: skip the call. */
@@ -32,9 +38,13 @@ static bool run_entry(struct utrace_pass *pass)
 
 	do {
 		utrace_run_pass(pass);
+		held = pass->held;
+		/* Else who has handed over would be forgotten. */
+		if (!pass->cut)
+			held |= utrace_hold(pass->utrace, pass->event);
+		close_entry(pass);
 		/* Also if it was let go before it fell asleep. */
-		held = utrace_hold(pass->utrace, pass->event) || pass->action == UTRACE_STOP;
-		take_verdict(pass);
+		held |= pass->action == UTRACE_STOP;
 		/* Killed at the entry: the call is not run. */
 		if (fatal_signal_pending(current))
 			return true;
@@ -61,6 +71,7 @@ bool utrace_report_syscall_entry(struct pt_regs *regs)
 		.event = UTRACE_EVENT(SYSCALL_ENTRY),
 		.may_stop = true,
 		.regs = regs,
+		.settle = settle_entry,
 	};
 	struct utrace *utrace;
 	bool skip = false;

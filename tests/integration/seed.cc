@@ -137,8 +137,8 @@ int Seed::Command(const std::string& verb, const std::string& arguments) const {
   return SeedCommand(verb + " " + std::to_string(id_) + " " + arguments);
 }
 
-int Seed::Attach(pid_t tid) {
-  const int error = Command("attach", std::to_string(tid));
+int Seed::Attach(pid_t tid, bool nested) {
+  const int error = Command("attach", std::to_string(tid) + (nested ? " 1" : " 0"));
   attached_ = error == 0;
   return error;
 }

@@ -75,7 +75,7 @@ class Seed {
   Seed& operator=(const Seed&) = delete;
 
   unsigned id() const { return id_; }
-  int Attach(pid_t tid);
+  int Attach(pid_t tid, bool nested = false);
   int SetEvents(uint32_t events);
   int Control(uint32_t action);
   int Stop();

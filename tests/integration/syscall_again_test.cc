@@ -37,9 +37,9 @@ class SyscallAgain : public testing::Test {
     EXPECT_EQ(notice.event, kEntry) << ToString(notice);
     return notice;
   }
-  utrace_notice HeldAgain() {
+  utrace_notice HeldAgain(uint32_t flags = 0) {
     const utrace_notice notice = Held(asks_);
-    EXPECT_EQ(notice.flags, UTRACE_NOTICE_RESUMED);
+    EXPECT_EQ(notice.flags, UTRACE_NOTICE_RESUMED | flags);
     return notice;
   }
   static void NothingToTell(Device& device) {
@@ -130,7 +130,7 @@ TEST_F(SyscallAgain, ThatItIsSkippedStands) {
   skip.flags = UTRACE_ANSWER_SET_RESULT;
   skip.result = 4711;
   ASSERT_EQ(other_.Answer(skip), 0);
-  EXPECT_EQ(asks_.Resume(HeldAgain()), 0);
+  EXPECT_EQ(asks_.Resume(HeldAgain(UTRACE_NOTICE_DECIDED)), 0);
   EXPECT_EQ(tracee_.Hear(), "4711");
 }
 

@@ -59,6 +59,11 @@ class Session {
   // ends in the debugger's stop.  Otherwise the debugger waits.
   void HandOver() { attach_flags_ |= UTRACE_TARGET_HANDOVER; }
 
+  // Threads of an engine attached from here on are held for it before the engine whose turn is next
+  // is told of the event, which then finds it as this one has left it.  As long as it is there, of
+  // all engines on the thread.
+  void Nest() { attach_flags_ |= UTRACE_TARGET_NESTED; }
+
   // Asked anew at each call: hooks and engines come and go.
   absl::StatusOr<utrace_features> Features();
 

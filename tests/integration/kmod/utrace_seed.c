@@ -5,7 +5,7 @@
  * A test writes one command at a time to debugfs utrace_seed/control; the write gives the call's
  * errno.  ID is one of 16 engines, BIT an enum utrace_event:
  *
- * - "attach ID TID", "put ID" (the test's own reference);
+ * - "attach ID TID NESTED", "put ID" (the test's own reference);
  * - "events ID MASK", "control ID ACTION", "stop ID", "resume ID SEQ", "barrier ID";
  * - "answer ID BIT ACTION": what that callback returns from now on (UTRACE_RESUME);
  * - "call ID NR", "result ID VALUE": what it changes at the entry and at the end of a call; at a
@@ -32,7 +32,7 @@
 
 #define SEEDS	   16
 #define RACER	   (SEEDS - 1)
-#define EVENTS	   (UTRACE_EVENT_BIT_JCTL + 1)
+#define EVENTS	   (UTRACE_EVENT_BIT_STEP + 1)
 #define LOG_LENGTH 1024
 #define UNCHANGED  LONG_MIN
 
@@ -82,7 +82,7 @@ static unsigned int id_of(const struct seed *seed)
 	return seed - seeds;
 }
 
-static int attach(unsigned int id, struct task_struct *task);
+static int attach(unsigned int id, struct task_struct *task, u32 flags);
 
 static u32 answer(struct utrace_engine *engine, unsigned int bit)
 {
@@ -90,7 +90,7 @@ static u32 answer(struct utrace_engine *engine, unsigned int bit)
 	int ret;
 
 	if (seed->adopt_bit == bit && seed->adopt_id) {
-		ret = attach(seed->adopt_id, current) ?:
+		ret = attach(seed->adopt_id, current, 0) ?:
 			      utrace_set_events(seeds[seed->adopt_id].engine, seed->adopt_events);
 		note(id_of(seed), "adopt", seed->adopt_id, ret);
 		seed->adopt_id = 0;
@@ -219,7 +219,7 @@ static void sow(struct seed *seed)
 	seed->result = UNCHANGED;
 }
 
-static int attach(unsigned int id, struct task_struct *task)
+static int attach(unsigned int id, struct task_struct *task, u32 flags)
 {
 	struct seed *seed = &seeds[id];
 	struct utrace_engine *engine;
@@ -230,7 +230,7 @@ static int attach(unsigned int id, struct task_struct *task)
 		return -EBUSY;
 	sow(seed);
 	__module_get(THIS_MODULE);
-	engine = utrace_attach_task(task, UTRACE_ATTACH_CREATE, &ops, seed, NULL);
+	engine = utrace_attach_task(task, UTRACE_ATTACH_CREATE | flags, &ops, seed, NULL);
 	if (IS_ERR(engine)) {
 		module_put(THIS_MODULE);
 		return PTR_ERR(engine);
@@ -259,7 +259,7 @@ static void put(struct seed *seed)
 static int race_once(struct task_struct *task, unsigned int *called, unsigned int *early)
 {
 	struct seed *seed = &seeds[RACER];
-	int ret = attach(RACER, task);
+	int ret = attach(RACER, task, 0);
 
 	if (ret)
 		return ret;
@@ -322,14 +322,14 @@ static int thread_command(const char *verb, long tid, unsigned long argument)
 	return ret;
 }
 
-static int attach_command(unsigned int id, pid_t tid)
+static int attach_command(unsigned int id, pid_t tid, bool nested)
 {
 	struct task_struct *task = find_task(tid);
 	int ret;
 
 	if (!task)
 		return -ESRCH;
-	ret = attach(id, task);
+	ret = attach(id, task, nested ? UTRACE_ATTACH_NESTED : 0);
 	put_task_struct(task);
 	return ret;
 }
@@ -340,7 +340,7 @@ static int engine_command(const char *verb, unsigned int id, const unsigned long
 	u64 seq;
 
 	if (!strcmp(verb, "attach"))
-		return attach_command(id, argument[0]);
+		return attach_command(id, argument[0], argument[1]);
 	if (!seed->engine)
 		return -EBADF;
 	if (!strcmp(verb, "events"))

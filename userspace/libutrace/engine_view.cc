@@ -42,6 +42,7 @@ std::vector<EngineView> ViewEngines(absl::Span<const utrace_info> infos) {
     engine.owner_comm.assign(info.owner_comm, ::strnlen(info.owner_comm, sizeof(info.owner_comm)));
     engine.of_kernel = info.flags & UTRACE_INFO_KERNEL;
     engine.trace_only = info.flags & UTRACE_INFO_TRACE;
+    engine.nested = info.flags & UTRACE_INFO_NESTED;
     engine.events |= info.events;
     engine.threads.push_back(info);
   }

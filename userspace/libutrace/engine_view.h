@@ -26,6 +26,7 @@ struct EngineView {
   std::string owner_comm;
   bool of_kernel = false;
   bool trace_only = false;
+  bool nested = false;
   uint32_t events = 0;  // of any of its threads
   std::vector<utrace_info> threads;
 

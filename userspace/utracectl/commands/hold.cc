@@ -30,7 +30,13 @@ struct HoldOptions {
   std::string user;
   bool background = false;
   bool handover = false;
+  bool nested = false;
 };
+
+void SetUp(const HoldOptions& options, Session& session) {
+  if (options.handover) session.HandOver();
+  if (options.nested) session.Nest();
+}
 
 std::string HowToLetGo(bool background, pid_t pid, const Holding& holding) {
   return absl::StrCat(
@@ -70,7 +76,7 @@ class HeldProgram {
  private:
   absl::StatusOr<std::unique_ptr<Holding>> Attach(const Program& program) const {
     ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open());
-    if (options_.handover) session->HandOver();
+    SetUp(options_, *session);
     const pid_t pid = program.Pid();
     const absl::StatusOr<Engine> engine =
         session->Attach(AttachTarget::Thread(pid), UTRACE_EVENT(EXEC));
@@ -121,7 +127,7 @@ class HeldTree {
     ASSIGN_OR_RETURN(ThreadTarget root,
                      ThreadTarget::Open("hold the tree of", ThreadId{options_.tree, 0}));
     ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open());
-    if (options_.handover) session->HandOver();
+    SetUp(options_, *session);
     HoldRules rules;
     rules.keep = [this](const utrace_notice& notice) { return Matches(notice.tid); };
     ASSIGN_OR_RETURN(holding_, Holding::Create(std::move(session), std::move(rules), Print));
@@ -237,6 +243,8 @@ Run DefineHold(CLI::App& app) {
       ->type_name("PID");
   app.add_option("-u,--user", options->user, "run PROGRAM as this user")->type_name("USER");
   app.add_flag("--handover", options->handover, kHandoverHelp);
+  app.add_flag("--nested", options->nested,
+               "no other engine is told of the exec before this hold is over, nor the other way");
   app.add_flag("--background", options->background,
                "leave a process named utracectl-holder that holds on");
   return [options](const ProgramArgs& args) { return Hold(*options, args); };

@@ -130,6 +130,7 @@ std::string EngineJson(const EngineView& engine, uint64_t now_ns) {
   line.Process("owner", engine.owner, engine.owner_comm);
   line.Flag("kernel", engine.of_kernel);
   line.Flag("trace_only", engine.trace_only);
+  line.Flag("nested", engine.nested);
   line.Events(engine.events);
   line.Key("threads");
   line.StartArray();

@@ -49,6 +49,7 @@ ZONES = [
     ('kmod/selftest/*', 'selftest'),
     ('kmod/samples/*', 'sample'),
     ('bpf/*', 'bpf'),
+    ('examples/*', 'examples'),
     ('userspace/base/*', 'base'),
     ('userspace/libutrace/bpf/*', 'libutrace-bpf'),
     ('userspace/libutrace/*', 'libutrace'),
@@ -112,6 +113,7 @@ ALLOWED = {
     'utracectl': _USER | {'libutrace', 'libutrace-bpf', 'symbols', 'output', 'commands'},
     'tests': _USER | {'libutrace', 'libutrace-bpf', 'symbols', 'testing'},
     'bench': _USER | {'libutrace', 'libutrace-bpf'},
+    'examples': _USER | {'libutrace'},
     'vm': set(),
     'tools': {'uapi'},
 }
@@ -123,7 +125,8 @@ for _height, _layer in enumerate(_CORE):
 
 _BPF_USERS = {'libutrace-bpf', 'bpf', 'bench', 'tests'}
 _OUTSIDE_KERNEL = {'public', 'base', 'libutrace', 'libutrace-bpf', 'symbols', 'testing', 'output',
-                   'commands', 'utracectl', 'tests', 'bench', 'vm', 'tools', 'action-test'}
+                   'commands', 'utracectl', 'tests', 'bench', 'vm', 'tools', 'action-test',
+                   'examples'}
 _KERNEL = set(ALLOWED) - _OUTSIDE_KERNEL
 
 # Headers of others: (spelling, zones that may include it, why, what to do).

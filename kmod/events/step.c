@@ -16,17 +16,19 @@
 #include "events.h"
 #include "step.h"
 
-/* Until it is retired: the trap must find our hook even if the last engine goes meanwhile. */
-static bool pin(struct utrace *utrace)
+/*
+ * Until it is retired: the trap must find our hook even if the last engine goes meanwhile.  Under
+ * the lock, with an engine there, whose own use of the hooks is what is doubled: waiting for
+ * whoever removes them might be waiting for the very hook that this thread is in.
+ */
+static void pin(struct utrace *utrace)
 {
+	lockdep_assert_held(&utrace->lock);
 	if (utrace->step.pinned)
-		return true;
-	/* -EINTR: it is killed. */
-	if (utrace_hooks_get())
-		return false;
+		return;
+	utrace_hooks_hold();
 	__module_get(THIS_MODULE);
 	utrace->step.pinned = true;
-	return true;
 }
 
 /* How, if it can be done now; the thread stays ours from here on. */
@@ -60,10 +62,12 @@ void utrace_step_arm(struct utrace *utrace)
 
 	spin_lock_irq(&utrace->lock);
 	wanted = utrace_wanted_step(utrace);
-	if (!wanted)
+	if (wanted)
+		pin(utrace);
+	else
 		step->working = false;
 	spin_unlock_irq(&utrace->lock);
-	if (!wanted || !pin(utrace))
+	if (!wanted)
 		return;
 	kind = begin(utrace);
 	if (!kind)

@@ -71,9 +71,9 @@ static struct {
 DEFINE_PER_CPU(long[UTRACE_HOOK_COUNT], utrace_hook_inside);
 atomic_t utrace_audits = ATOMIC_INIT(0);
 
-/* Guards users and installed. */
+/* Guards installed, and the first user. */
 static DEFINE_MUTEX(lock);
-static unsigned int users;
+static atomic_t users = ATOMIC_INIT(0);
 static bool installed;
 
 static __always_inline bool marked(const struct task_struct *task)
@@ -259,7 +259,7 @@ static void remove(void)
 static void remove_if_idle(struct work_struct *work)
 {
 	mutex_lock(&lock);
-	if (installed && !users)
+	if (installed && !atomic_read(&users))
 		remove();
 	mutex_unlock(&lock);
 }
@@ -277,17 +277,21 @@ int utrace_hooks_get(void)
 	if (!installed)
 		ret = install();
 	if (!ret)
-		users++;
+		atomic_inc(&users);
 	mutex_unlock(&lock);
 	return ret;
 }
 
+void utrace_hooks_hold(void)
+{
+	WARN_ON_ONCE(!atomic_inc_not_zero(&users));
+}
+
 void utrace_hooks_put(void)
 {
-	mutex_lock(&lock);
-	if (!WARN_ON_ONCE(!users) && !--users)
+	/* The work looks again, under the mutex that a first user takes. */
+	if (atomic_dec_and_test(&users))
 		queue_delayed_work(system_long_wq, &idle_work, QUIET_TIME);
-	mutex_unlock(&lock);
 }
 
 unsigned int utrace_hooks_names(char *buf, size_t size)
@@ -386,7 +390,7 @@ void utrace_hooks_exit(void)
 {
 	cancel_delayed_work_sync(&idle_work);
 	mutex_lock(&lock);
-	WARN_ON_ONCE(users);
+	WARN_ON_ONCE(atomic_read(&users));
 	if (installed)
 		remove();
 	mutex_unlock(&lock);

@@ -29,6 +29,9 @@ void utrace_hooks_exit(void);
  */
 int utrace_hooks_get(void);
 
+/* One more, by who knows that there is one: they are installed.  Any context. */
+void utrace_hooks_hold(void);
+
 /*
  * One user less; after the last they leave some seconds later, by a work item.  Any process
  * context.

@@ -95,11 +95,6 @@ static inline void utrace_slot_release_latest(struct utrace_slot *slot)
 		slot->go_seq = slot->handed;
 }
 
-static inline __u32 utrace_resume_action(__u32 action)
-{
-	return action & UTRACE_RESUME_MASK;
-}
-
 /* On the system call or the signal it was told: both have the same place. */
 static inline __u32 utrace_verdict(__u32 action)
 {
@@ -109,8 +104,8 @@ static inline __u32 utrace_verdict(__u32 action)
 /* The smallest wish prevails: the order of the enum is the priority. */
 static inline __u32 utrace_merge(__u32 a, __u32 b)
 {
-	a = utrace_resume_action(a);
-	b = utrace_resume_action(b);
+	a &= UTRACE_RESUME_MASK;
+	b &= UTRACE_RESUME_MASK;
 	return a < b ? a : b;
 }
 

@@ -130,8 +130,7 @@ static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 f
 			if (!ret)
 				utrace_learn_job_stop(utrace);
 			if (ret) {
-				/* Never attached: its maker keeps the data. */
-				link->engine.ops = &utrace_no_ops;
+				utrace_link_disown(link);
 				utrace_engine_put(&link->engine);
 			}
 		}
@@ -141,8 +140,6 @@ static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 f
 	} while (ret == -EAGAIN);
 	return ret ? ERR_PTR(ret) : &link->engine;
 }
-
-const struct utrace_engine_ops utrace_no_ops = {};
 
 static int utrace_check_owner(struct task_struct *target, const struct utrace_owner *owner)
 {

@@ -11,7 +11,4 @@
  */
 void utrace_recheck_owners(struct utrace *utrace);
 
-/* What an engine has that hears nothing. */
-extern const struct utrace_engine_ops utrace_no_ops;
-
 #endif

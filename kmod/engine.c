@@ -44,14 +44,15 @@ struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_e
 	struct utrace_link *link;
 	int ret;
 
+	if (!try_module_get(ops->owner))
+		return ERR_PTR(-ENODEV);
 	ret = utrace_hooks_get();
 	if (ret)
-		return ERR_PTR(ret);
+		goto no_hooks;
+	ret = -ENOMEM;
 	link = kmem_cache_zalloc(link_cache, GFP_KERNEL);
-	if (!link) {
-		utrace_hooks_put();
-		return ERR_PTR(-ENOMEM);
-	}
+	if (!link)
+		goto no_link;
 	link->engine.ops = ops;
 	link->engine.data = data;
 	link->hears = ops_hear(ops);
@@ -63,6 +64,20 @@ struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_e
 	/* The module stays as long as one engine does (contract 12); its caller runs in it. */
 	__module_get(THIS_MODULE);
 	return link;
+
+no_link:
+	utrace_hooks_put();
+no_hooks:
+	module_put(ops->owner);
+	return ERR_PTR(ret);
+}
+
+void utrace_link_disown(struct utrace_link *link)
+{
+	static const struct utrace_engine_ops no_ops;
+
+	module_put(link->engine.ops->owner);
+	link->engine.ops = &no_ops;
 }
 
 void utrace_engine_get(struct utrace_engine *engine)
@@ -74,11 +89,13 @@ EXPORT_SYMBOL_GPL(utrace_engine_get);
 void utrace_engine_put(struct utrace_engine *engine)
 {
 	struct utrace_link *link = to_link(engine);
+	struct module *owner = engine->ops->owner;
 
 	if (!refcount_dec_and_test(&link->ref))
 		return;
 	if (engine->ops->release)
 		engine->ops->release(engine);
+	module_put(owner);
 	utrace_put(link->utrace);
 	kmem_cache_free(link_cache, link);
 	utrace_hooks_put();

@@ -56,6 +56,9 @@ static inline struct utrace_link *to_link(struct utrace_engine *engine)
 struct utrace_link *utrace_link_new(struct utrace *utrace, const struct utrace_engine_ops *ops,
 				    void *data, const struct utrace_owner *owner);
 
+/* Of one that was never attached: its maker keeps the data, and hears of no release. */
+void utrace_link_disown(struct utrace_link *link);
+
 /*
  * Take a link off its thread: closes its slots, wakes the thread if nothing else holds it.  Lock
  * held.  The list's reference passes to the caller, who puts it after unlocking and then

@@ -41,6 +41,7 @@ struct utrace_engine;
 
 /**
  * struct utrace_engine_ops - what an engine hears
+ * @owner: THIS_MODULE; it stays until the last of its engines is released
  * @report_quiesce: before each other callback, and near user mode with @event 0
  * @report_syscall_entry: before the call, before ptrace and seccomp see it;
  *	@regs may be changed, the returned action carries RUN or ABORT.  If it was held there, an
@@ -87,6 +88,7 @@ struct utrace_engine;
  * as UTRACE_RESUME.
  */
 struct utrace_engine_ops {
+	struct module *owner;
 	u32 (*report_quiesce)(u32 action, struct utrace_engine *engine, u32 event);
 	u32 (*report_syscall_entry)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
 	u32 (*report_syscall_exit)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
@@ -117,6 +119,22 @@ struct utrace_engine {
 	const struct utrace_engine_ops *ops;
 	void *data;
 };
+
+/* What a callback is given, and returns, in its parts. */
+static inline enum utrace_resume_action utrace_resume_action(u32 action)
+{
+	return action & UTRACE_RESUME_MASK;
+}
+
+static inline enum utrace_syscall_action utrace_syscall_action(u32 action)
+{
+	return action & UTRACE_SYSCALL_ABORT;
+}
+
+static inline enum utrace_signal_action utrace_signal_action(u32 action)
+{
+	return action & UTRACE_SIGNAL_MASK;
+}
 
 /* ---- attach ---- */
 
@@ -159,6 +177,7 @@ struct utrace_owner {
  *	-EPERM a kernel thread, or the owner may not trace the target;
  *	-EEXIST EXCLUSIVE and one matches;
  *	-ESRCH the target is dead and reaped, or about to be;
+ *	-ENODEV the module of @ops is going;
  *	-EINTR a signal came while waiting for the target's exec to end;
  *	-ENOMEM.
  */

@@ -205,6 +205,7 @@ TEST_F(SeedNested, Seed13TheNextFindsNoWishOfWhoHasLetGo) {
   EXPECT_EQ(b_.Control(UTRACE_REPORT), 0);
   ResumeSecond();
   EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedLog().at(1).value, UTRACE_RESUME);
   // Whoever asked to be told again is, and only he.
   EXPECT_EQ(SeedCalls(), (Calls{"2 entry", "1 entry", "2 entry", "1 exit", "2 exit"}));
 }

@@ -95,6 +95,23 @@ TEST_F(SeedPass, ASignalIsToldAsTheEngineBeforeLeftIt) {
   EXPECT_EQ(status, SIGUSR2);
 }
 
+// And the code of an exit.
+TEST_F(SeedPass, AnExitCodeIsToldAsTheEngineBeforeLeftIt) {
+  Attach(a_, UTRACE_EVENT(EXIT));
+  Attach(b_, UTRACE_EVENT(EXIT));
+  a_.ChangeResult(3 << 8);
+  b_.ChangeResult(4 << 8);
+  puppet_.Call(SYS_exit_group, 2);
+  int status = 0;
+  ASSERT_EQ(waitpid(puppet_.pid(), &status, 0), puppet_.pid());
+  puppet_.Forget();
+  EXPECT_EQ(status, 4 << 8) << "the last one called decides";
+  const std::vector<SeedLine> log = SeedLog();
+  ASSERT_EQ(SeedCalls(), (Calls{"1 exiting", "2 exiting"}));
+  EXPECT_EQ(log[1].nr, 2 << 8) << "what it was at first";
+  EXPECT_EQ(log[1].value, 3 << 8) << "what it is by now";
+}
+
 // Let go before the callback that holds it is over, it does not stay: the signal is delivered.
 TEST_F(SeedPass, ASignalsHoldIsReleasedHoweverEarly) {
   for (const char* point : {"cb-out", "applied", "pre-sleep"}) {

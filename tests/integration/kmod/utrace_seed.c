@@ -9,14 +9,15 @@
  * - "events ID MASK", "control ID ACTION", "stop ID", "resume ID SEQ", "barrier ID";
  * - "answer ID BIT ACTION": what that callback returns from now on (UTRACE_RESUME);
  * - "call ID NR", "result ID VALUE": what it changes at the entry and at the end of a call; at a
- *   signal the result is its new number;
+ *   signal the result is its new number, at an exit the new code;
  * - "adopt ID BIT OTHER MASK": that callback attaches OTHER to its thread with these events;
  * - "work TID": logs the thread's syscall_work;
  * - "race TID ROUNDS": attach, complete the data, ask for calls, await one, detach, again and
  *   again: -EPROTO if a callback saw data that was not complete;
  * - "reset": forgets the log and every engine that is released.
  *
- * utrace_seed/log has a line for each callback: "ID WHAT NR VALUE"; utrace_seed/state one for
+ * utrace_seed/log has a line for each callback: "ID WHAT NR VALUE", at a call's entry with what the
+ * engines before wished; utrace_seed/state one for
  * each engine: "ID RELEASED REPORT HELD ASYNC ASLEEP OTHERS".
  */
 #include <linux/debugfs.h>
@@ -113,7 +114,7 @@ static u32 on_syscall_entry(u32 action, struct utrace_engine *engine, struct pt_
 		seed->early += !READ_ONCE(seed->complete);
 		return UTRACE_RESUME;
 	}
-	note(id_of(seed), "entry", syscall_get_nr(current, regs), 0);
+	note(id_of(seed), "entry", syscall_get_nr(current, regs), action & UTRACE_RESUME_MASK);
 	if (seed->call != UNCHANGED)
 		regs->orig_ax = seed->call;
 	return (action & UTRACE_SYSCALL_MASK) | answer(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY);
@@ -162,7 +163,11 @@ static u32 on_exec(u32 action, struct utrace_engine *engine, struct pt_regs *reg
 
 static u32 on_exit(u32 action, struct utrace_engine *engine, long orig_code, long *code)
 {
-	note(id_of(engine->data), "exiting", 0, *code);
+	struct seed *seed = engine->data;
+
+	note(id_of(seed), "exiting", orig_code, *code);
+	if (seed->result != UNCHANGED)
+		*code = seed->result;
 	return answer(engine, UTRACE_EVENT_BIT_EXIT);
 }
 
@@ -190,10 +195,10 @@ static void on_release(struct utrace_engine *engine)
 	if (id_of(seed) != RACER)
 		note(id_of(seed), "release", 0, 0);
 	WRITE_ONCE(seed->released, seed->released + 1);
-	module_put(THIS_MODULE);
 }
 
 static const struct utrace_engine_ops ops = {
+	.owner = THIS_MODULE,
 	.report_quiesce = on_quiesce,
 	.report_syscall_entry = on_syscall_entry,
 	.report_syscall_exit = on_syscall_exit,
@@ -229,12 +234,9 @@ static int attach(unsigned int id, struct task_struct *task, u32 flags)
 	if (seed->engine)
 		return -EBUSY;
 	sow(seed);
-	__module_get(THIS_MODULE);
 	engine = utrace_attach_task(task, UTRACE_ATTACH_CREATE | flags, &ops, seed, NULL);
-	if (IS_ERR(engine)) {
-		module_put(THIS_MODULE);
+	if (IS_ERR(engine))
 		return PTR_ERR(engine);
-	}
 	seed->engine = engine;
 	return 0;
 }

@@ -279,8 +279,11 @@ void utrace_run_pass(struct utrace_pass *pass)
 	spin_unlock_irq(&utrace->lock);
 	utrace_gate(UTRACE_GATE_APPLIED, current);
 
-	/* Asked for by a callback; near user mode it would never end. */
-	if (pass->event &&
-	    (pass->action == UTRACE_REPORT || pass->action == UTRACE_INTERRUPT || pass->step))
+	/*
+	 * Asked for by a callback; near user mode it would never end, and after STEP the work that
+	 * arms goes on just now.
+	 */
+	if (pass->event && (pass->action == UTRACE_REPORT || pass->action == UTRACE_INTERRUPT ||
+			    (pass->step && pass->event != UTRACE_EVENT(STEP))))
 		utrace_kick(utrace, pass->action == UTRACE_INTERRUPT);
 }

@@ -66,6 +66,8 @@ struct utrace_step {
 	bool own;
 	/* The instruction, at ip, shows the program the flag. */
 	bool pushes;
+	/* Nobody else has set the flag, nor does the instruction. */
+	bool plain;
 	/* The hooks and the module stay for it. */
 	bool pinned;
 	unsigned long ip;

@@ -5,6 +5,7 @@
 
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <linux/uaccess.h>
 #include <linux/uprobes.h>
 #include <asm/debugreg.h>
 #include <asm/processor-flags.h>
@@ -34,19 +35,56 @@ static inline bool utrace_is_prefix(u8 byte, bool wide)
 	return wide && (byte & 0xf0) == 0x40; /* REX */
 }
 
-/* Is the next instruction a PUSHF?  Current's registers.  May sleep. */
-static inline bool utrace_pushes_flags(struct pt_regs *regs)
+/* What an instruction does with the flags: by its first byte behind the prefixes. */
+#define UTRACE_INSN_PUSHF 0x9c
+#define UTRACE_INSN_POPF  0x9d
+#define UTRACE_INSN_IRET  0xcf
+
+/* That byte of the next one, -1: it cannot be read.  Current's registers.  May sleep. */
+static inline int utrace_next_insn(struct pt_regs *regs)
 {
 	bool wide = user_64bit_mode(regs);
+	unsigned long ip = instruction_pointer(regs);
 	u8 code[UTRACE_INSN_SIZE];
-	int i, size;
+	int i, size = sizeof(code);
 
-	size = k_access_remote_vm(current->mm, instruction_pointer(regs), code, sizeof(code),
-				  FOLL_FORCE);
+	/* It was about to run, so as a rule it is there and readable; the long way always works. */
+	if (copy_from_user_nofault(code, (void __user *)ip, sizeof(code)))
+		size = k_access_remote_vm(current->mm, ip, code, sizeof(code), FOLL_FORCE);
 	for (i = 0; i < size; i++)
 		if (!utrace_is_prefix(code[i], wide))
-			return code[i] == 0x9c;
-	return false;
+			return code[i];
+	return -1;
+}
+
+/*
+ * May the flag be set by utrace_set_trap()?  Not if the instruction sets it itself, nor where code
+ * may lie elsewhere than the instruction pointer says.
+ */
+static inline bool utrace_trap_is_plain(struct pt_regs *regs, int insn)
+{
+	return user_64bit_mode(regs) && insn >= 0 && insn != UTRACE_INSN_POPF &&
+	       insn != UTRACE_INSN_IRET;
+}
+
+/*
+ * What user_enable_single_step(), and user_disable_single_step(), come to for current when nobody
+ * else has set the flag: without their own, long way to read the instruction.
+ */
+static inline void utrace_set_trap(struct pt_regs *regs)
+{
+	set_thread_flag(TIF_SINGLESTEP);
+	set_task_syscall_work(current, SYSCALL_EXIT_TRAP);
+	regs->flags |= X86_EFLAGS_TF;
+	set_thread_flag(TIF_FORCED_TF);
+}
+
+static inline void utrace_clear_trap(struct pt_regs *regs)
+{
+	clear_thread_flag(TIF_SINGLESTEP);
+	clear_task_syscall_work(current, SYSCALL_EXIT_TRAP);
+	if (test_and_clear_thread_flag(TIF_FORCED_TF))
+		regs->flags &= ~(unsigned long)X86_EFLAGS_TF;
 }
 
 /*

@@ -18,7 +18,7 @@ void utrace_work(struct callback_head *head)
 	spin_lock_irq(&utrace->lock);
 	/* On its way out its last works run: EXIT was told, DEATH comes. */
 	leave = utrace->retired || (current->flags & PF_EXITING);
-	settle = !leave && !utrace->work_settled;
+	settle = !leave && head->next && !utrace->work_settled;
 	utrace->work_settled = true;
 	if (!settle) {
 		utrace->work_queued = false;
@@ -28,7 +28,7 @@ void utrace_work(struct callback_head *head)
 
 	/*
 	 * Works run last come, first served: one that was queued before ours, as the closing of
-	 * a pipe, has not run yet.  Once more round, and it has (H-19).
+	 * a pipe, is next in the chain and has not run yet.  Once more round, and it has (H-19).
 	 */
 	if (settle) {
 		if (!task_work_add(current, head, TWA_NONE))
@@ -41,7 +41,8 @@ void utrace_work(struct callback_head *head)
 	utrace_gate(UTRACE_GATE_NOTE_TAKEN, current);
 	if (!leave) {
 		utrace_report_step(utrace);
-		utrace_run_pass(&pass);
+		if (utrace_is_heard(utrace, 0))
+			utrace_run_pass(&pass);
 		utrace_hold(utrace, 0);
 		utrace_step_arm(utrace);
 		utrace_retire_if_idle(utrace);

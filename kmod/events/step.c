@@ -59,6 +59,7 @@ void utrace_step_arm(struct utrace *utrace)
 	struct utrace_step *step = &utrace->step;
 	bool wanted;
 	u32 kind;
+	int insn;
 
 	spin_lock_irq(&utrace->lock);
 	wanted = utrace_wanted_step(utrace);
@@ -76,8 +77,12 @@ void utrace_step_arm(struct utrace *utrace)
 	step->shared = test_thread_flag(TIF_SINGLESTEP);
 	step->own = utrace_own_trap(regs);
 	step->ip = instruction_pointer(regs);
-	step->pushes = !step->shared && !step->own && utrace_pushes_flags(regs);
-	if (kind == UTRACE_BLOCKSTEP)
+	insn = step->shared || step->own ? -1 : utrace_next_insn(regs);
+	step->pushes = insn == UTRACE_INSN_PUSHF;
+	step->plain = kind == UTRACE_SINGLESTEP && utrace_trap_is_plain(regs, insn);
+	if (step->plain)
+		utrace_set_trap(regs);
+	else if (kind == UTRACE_BLOCKSTEP)
 		k_user_enable_block_step(current);
 	else
 		k_user_enable_single_step(current);
@@ -103,7 +108,9 @@ void utrace_step_disarm(struct utrace *utrace, bool call)
 
 	if (!step->armed)
 		return;
-	if (!step->shared)
+	if (step->plain)
+		utrace_clear_trap(task_pt_regs(current));
+	else if (!step->shared)
 		k_user_disable_single_step(current);
 	clear_forgotten(utrace);
 	spin_lock_irq(&utrace->lock);

@@ -6,6 +6,8 @@
  *	echo TID >/sys/module/utrace_event_count/parameters/thread
  *	cat /sys/module/utrace_event_count/parameters/counts
  *	echo 0 >/sys/module/utrace_event_count/parameters/thread	# before rmmod
+ *
+ * With steps=1 the thread goes on by single steps, each counted as a STEP.
  */
 #include <linux/bitops.h>
 #include <linux/module.h>
@@ -18,6 +20,10 @@
 static uint events = UTRACE_EVENTS_ALL;
 module_param(events, uint, 0644);
 MODULE_PARM_DESC(events, "1 << enum utrace_event of those that are counted");
+
+static bool steps;
+module_param(steps, bool, 0644);
+MODULE_PARM_DESC(steps, "have it step from instruction to instruction");
 
 /* In the thread's context, but for REAP; one after the other in any case. */
 static unsigned long counts[EVENTS];
@@ -86,6 +92,12 @@ static u32 on_exit(u32 action, struct utrace_engine *on, long orig_code, long *c
 	return UTRACE_RESUME;
 }
 
+static u32 on_step(u32 action, struct utrace_engine *on)
+{
+	count(UTRACE_EVENT(STEP));
+	return READ_ONCE(steps) ? UTRACE_SINGLESTEP : UTRACE_RESUME;
+}
+
 static u32 on_death(struct utrace_engine *on, bool group_dead)
 {
 	count(UTRACE_EVENT(DEATH));
@@ -107,6 +119,7 @@ static const struct utrace_engine_ops ops = {
 	.report_clone = on_clone,
 	.report_exec = on_exec,
 	.report_exit = on_exit,
+	.report_step = on_step,
 	.report_death = on_death,
 	.report_reap = on_reap,
 };
@@ -141,6 +154,8 @@ static int join(int tid)
 	memset(counts, 0, sizeof(counts));
 	/* From here on it is called, maybe before this returns. */
 	ret = utrace_set_events(new, events);
+	if (!ret && steps)
+		ret = utrace_control(new, UTRACE_SINGLESTEP);
 	engine = new;
 	thread = tid;
 	if (ret)

@@ -20,6 +20,9 @@ constexpr Measure kMeasures[] = {
     {"group", utrace::bench::MeasureGroup},
     {"footprint", utrace::bench::MeasureFootprint},
     {"first-attach", utrace::bench::MeasureFirstAttach},
+    {"reported", utrace::bench::MeasureReported},
+    {"step", utrace::bench::MeasureStep},
+    {"engines", utrace::bench::MeasureEngines},
 };
 
 int Run(const std::string& name) {

@@ -20,6 +20,17 @@ absl::Status MeasureGroup();
 // Kernel memory for 10,000 traced threads, and for a second engine on each.
 absl::Status MeasureFootprint();
 
+// A signal that is handled, and a process that stops and goes on by job control: bare, and told to
+// an engine of the kernel that lets it happen.
+absl::Status MeasureReported();
+
+// A step: by a session, by ptrace, and decided by an engine of the kernel.
+absl::Status MeasureStep();
+
+// getpid of a thread with many engines, that hear of it and that do not, and beside many other
+// threads that have engines.
+absl::Status MeasureEngines();
+
 // The first attach, which puts the hooks in, and the last detach.
 absl::Status MeasureFirstAttach();
 

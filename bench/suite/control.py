@@ -17,7 +17,8 @@ RUNS = 3
 INSTRUCTIONS = ["--icount", "--smp", "1", "--mem", "2G"]
 BOOTS = {
     # With the module; without it; and one in which time passes by itself.
-    "module": INSTRUCTIONS + ["--", "bench_control", "round-trip", "bystander", "group", "first-attach"],
+    "module": INSTRUCTIONS + ["--", "bench_control", "round-trip", "bystander", "group", "first-attach", "reported",
+                              "step", "engines"],
     "bare": INSTRUCTIONS + ["--no-module", "--", "bench_control", "bystander"],
     "clock": ["--mem", "3G", "--", "bench_control", "first-attach", "footprint"],
 }
@@ -64,6 +65,7 @@ def rows_of(figures):
     bare = figures["bare.bystander.alone"]
     calls = module("group.attach") + module("group.events") + module("group.detach")
     ptrace_calls = module("group.ptrace_seize") + module("group.ptrace_detach")
+    one = module("engines.hear_1")
     return [
         Row("stop at entry and answer: NEXT / PTRACE_SYSCALL", "instr", module("round_trip.device"),
             module("round_trip.ptrace_syscall"), "<=", 0.8),
@@ -86,6 +88,22 @@ def rows_of(figures):
         Row("detach: the last engine / one of two", "ns", module("first_attach.last_detach") * 1e9,
             module("first_attach.detach") * 1e9, "<=", 2),
         Row("  from the last detach until the hooks are gone", "s", clock("first_attach.hooks_leave")),
+        Row("signal handled: told to a kernel engine / bare", "instr", module("reported.signal"),
+            module("reported.signal_bare"), "<=", 2),
+        Row("stop and continue: told to a kernel engine / bare", "instr", module("reported.stop"),
+            module("reported.stop_bare"), "<=", 1.5),
+        Row("single step decided in the kernel / PTRACE_SINGLESTEP", "instr", module("step.kernel"),
+            module("step.ptrace"), "<=", 0.5),
+        Row("  decided in user space / PTRACE_SINGLESTEP", "instr", module("step.session"), module("step.ptrace"),
+            "<=", 0.8),
+        Row("getpid told to one engine / to none", "instr", one, module("engines.none")),
+        Row("  to each of 9 more / to each of 99 more", "instr", (module("engines.hear_10") - one) / 9,
+            (module("engines.hear_100") - one) / 99),
+        Row("  with 10 engines that do not hear of it / with none", "instr", module("engines.deaf_10"), one),
+        Row("  with 100 / with none", "instr", module("engines.deaf_100"), one),
+        Row("  beside 1,000 threads traced elsewhere / none", "instr", module("engines.elsewhere_1000"), one,
+            "<=", 1.02),
+        Row("  beside 10,000 / none", "instr", module("engines.elsewhere_10000"), one, "<=", 1.02),
     ]
 
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "bench/control/child.h"
+#include "bench/control/cpu.h"
+#include "bench/control/measures.h"
+#include "bench/control/sample.h"
+#include "bench/control/series.h"
+#include "bench/control/ticks.h"
+#include "userspace/base/errno_status.h"
+#include "userspace/base/status_macros.h"
+#include "userspace/libutrace/char_device.h"
+
+namespace utrace::bench {
+namespace {
+
+constexpr int kRounds = 15;
+constexpr int kSteps = 200;
+
+// Two instructions a turn, and it says how many turns it has made.
+[[noreturn]] void Spin(std::atomic<uint64_t>* turns) {
+  volatile uint64_t* const word = reinterpret_cast<volatile uint64_t*>(turns);
+  asm volatile("1: incq %0\n\tjmp 1b" : "+m"(*word));
+  __builtin_unreachable();
+}
+
+absl::Status BySession(pid_t pid, Series* series) {
+  ASSIGN_OR_RETURN(std::unique_ptr<CharDevice> device, CharDevice::Open());
+  auto attach = Sized<utrace_attach>();
+  attach.target = pid;
+  attach.events = UTRACE_EVENT(STEP);
+  RETURN_IF_ERROR(FromNegErrno(device->Attach(attach), "attach"));
+  auto stop = Sized<utrace_control>();
+  stop.engine = attach.engine;
+  stop.tid = pid;
+  stop.action = UTRACE_STOP;
+  const int stopped = device->Control(stop);
+  if (stopped != -EINPROGRESS) RETURN_IF_ERROR(FromNegErrno(stopped, "stop"));
+  utrace_notice notice{};
+  auto answer = Sized<utrace_answer>();
+  for (int i = 0; i <= kSteps; ++i) {
+    const uint64_t begin = Ticks();
+    auto next = Sized<utrace_next>();
+    if (i > 0) {
+      answer.engine = notice.engine;
+      answer.seq = notice.seq;
+      answer.tid = notice.tid;
+      answer.action = UTRACE_SINGLESTEP;
+      next.answer = reinterpret_cast<uintptr_t>(&answer);
+    }
+    next.notices = reinterpret_cast<uintptr_t>(&notice);
+    next.count = 1;
+    next.timeout_ms = -1;
+    next.notice_size = sizeof(notice);
+    RETURN_IF_ERROR(FromNegErrno(device->Next(next), "wait for a notice"));
+    if (i == 0) continue;
+    series->Add(static_cast<double>(Ticks() - begin));
+    if (notice.event != UTRACE_EVENT(STEP))
+      return absl::InternalError(absl::StrCat("held at ", notice.event, ", not at a step"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WaitStopped(pid_t pid) {
+  int status = 0;
+  if (waitpid(pid, &status, __WALL) != pid) return LastErrno("waitpid");
+  if (!WIFSTOPPED(status)) return absl::InternalError("the stepped process has ended");
+  return absl::OkStatus();
+}
+
+absl::Status ByPtrace(pid_t pid, Series* series) {
+  if (ptrace(PTRACE_SEIZE, pid, 0, 0) != 0) return LastErrno("PTRACE_SEIZE");
+  if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) != 0) return LastErrno("PTRACE_INTERRUPT");
+  RETURN_IF_ERROR(WaitStopped(pid));
+  for (int i = 0; i < kSteps; ++i) {
+    const uint64_t begin = Ticks();
+    if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) != 0) return LastErrno("PTRACE_SINGLESTEP");
+    RETURN_IF_ERROR(WaitStopped(pid));
+    series->Add(static_cast<double>(Ticks() - begin));
+  }
+  if (ptrace(PTRACE_DETACH, pid, 0, 0) != 0) return LastErrno("PTRACE_DETACH");
+  return absl::OkStatus();
+}
+
+// The engine in the kernel decides: the stepped process has the CPU for itself.
+absl::Status ByKernel(Listener& listener, pid_t pid, Series* series) {
+  RETURN_IF_ERROR(listener.Hear(pid, UTRACE_EVENT(STEP), /*steps=*/true));
+  ASSIGN_OR_RETURN(const uint64_t before, listener.Count(UTRACE_EVENT_BIT_STEP));
+  const uint64_t begin = Ticks();
+  usleep(20'000);
+  const auto ticks = static_cast<double>(Ticks() - begin);
+  ASSIGN_OR_RETURN(const uint64_t after, listener.Count(UTRACE_EVENT_BIT_STEP));
+  if (after < before + kSteps)
+    return absl::InternalError(absl::StrCat("only ", after - before, " steps"));
+  series->Add(ticks / static_cast<double>(after - before));
+  return listener.Leave();
+}
+
+}  // namespace
+
+absl::Status MeasureStep() {
+  RETURN_IF_ERROR(StayOnOneCpu());
+  Shared turns;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Listener> listener, Listener::Load());
+  ASSIGN_OR_RETURN(const Child tracee, Child::Run([&]() -> int { Spin(&*turns); }));
+  Series session, ptraced, kernel;
+  for (int i = 0; i < kRounds; ++i) {
+    RETURN_IF_ERROR(BySession(tracee.Pid(), &session));
+    RETURN_IF_ERROR(ByPtrace(tracee.Pid(), &ptraced));
+    RETURN_IF_ERROR(ByKernel(*listener, tracee.Pid(), &kernel));
+  }
+  Tell("step.session", session.Median());
+  Tell("step.ptrace", ptraced.Median());
+  Tell("step.kernel", kernel.Median());
+  return absl::OkStatus();
+}
+
+}  // namespace utrace::bench

@@ -155,7 +155,8 @@ WORDS = [
      'give compat/ a function that is the same on every kernel'),
     (r'\b(_*copy_(to|from)_user\w*|copy_struct_from_user|_*(get|put)_user|strncpy_from_user\w*'
      r'|v?memdup_user\w*|clear_user)(?=\s*\()',
-     _KERNEL - {'bpf'}, ['kmod/chardev.c', 'kmod/gates.c'],
+     # The step's look at the next instruction is no structure.
+     _KERNEL - {'bpf'}, ['kmod/chardev.c', 'kmod/gates.c', 'kmod/compat/step.h'],
      'only kmod/chardev.c copies structures of user space',
      'let chardev.c copy and pass a kernel structure down'),
     (r'(?<!\w)ioctl(?=\s*\()', {'commands', 'output', 'utracectl'}, [],

@@ -37,6 +37,7 @@ BUILD = {
     "xz-utils": "kernel sources and modules are packed with it",
     "libssl-dev": "kernel builds",
     "libc6-dev-i386": "32-bit test programs",
+    "spin": "explores the models in tests/integration/model",
     "debian-archive-keyring": "checks the signatures of the archive",
     "e2fsprogs": "makes the guest's disks",
     "mmdebstrap": "makes the guest's root and the build roots",

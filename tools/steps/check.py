@@ -22,6 +22,7 @@ def steps_of(options):
         Step("modules", ["cmake", "--build", str(BUILD), "-j", jobs, "--target", *(f"payload-{s}" for s in others),
                          "--", "-k", "0"]),
         Step("lint", ["tools/lint"]),
+        Step("model", ["tests/integration/model/run"]),
         Step("unit", [], tests="unit"),
         Step("rig", [], tests="rig"),
         Step("vm", [], tests="vm"),
@@ -38,9 +39,9 @@ def steps_of(options):
 def main():
     parser = argparse.ArgumentParser(
         prog="./check",
-        description="Sets up and builds everything, then: lint, unit tests, the tests of the VM rig, all behaviour "
-                    "tests on 6.12, the smoke tests on 6.1 and 7.3, and the races on 6.12 with gates. With CI=true "
-                    "a skipped test fails the check.")
+        description="Sets up and builds everything, then: lint, the models, unit tests, the tests of the VM rig, all "
+                    "behaviour tests on 6.12, the smoke tests on 6.1 and 7.3, and the races on 6.12 with gates. With "
+                    "CI=true a skipped test fails the check.")
     parser.add_argument("--full", action="store_true",
                         help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, the mutations, and "
                              "the demonstration on a fresh Debian 13")

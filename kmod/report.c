@@ -198,13 +198,17 @@ bool utrace_again(struct utrace_pass *pass)
 	return any;
 }
 
-/* Is its hold to be over before the next engine is called?  Lock held. */
+/*
+ * Is its hold to be over before the next engine is called?  Also one that was answered already,
+ * before it began: what was decided about the event takes effect all the same.  Lock held.
+ */
 static bool holds_first(const struct utrace_pass *pass, const struct utrace_link *link)
 {
 	const struct utrace_link *other;
 
-	if (!pass->may_stop || pass->late || (link->flags & UTRACE_LINK_DETACHED) ||
-	    !utrace_link_open(link) || !utrace_link_current(link))
+	if (!pass->may_stop || pass->late)
+		return false;
+	if (pass->action != UTRACE_STOP && (!utrace_link_open(link) || !utrace_link_current(link)))
 		return false;
 	list_for_each_entry(other, &pass->utrace->attached, entry)
 		if (other->flags & UTRACE_LINK_NESTED)

@@ -41,8 +41,7 @@ void utrace_work(struct callback_head *head)
 	utrace_gate(UTRACE_GATE_NOTE_TAKEN, current);
 	if (!leave) {
 		utrace_report_step(utrace);
-		if (utrace_is_heard(utrace, 0))
-			utrace_run_pass(&pass);
+		utrace_run_pass(&pass);
 		utrace_hold(utrace, 0);
 		utrace_step_arm(utrace);
 		utrace_retire_if_idle(utrace);

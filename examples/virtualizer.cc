@@ -5,12 +5,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <set>
+#include <utility>
 
 #include "userspace/base/errno_status.h"
 #include "userspace/base/pidfd.h"
@@ -79,7 +82,7 @@ class Runner {
         return absl::OkStatus();
       case UTRACE_NOTICE_HELD: {
         const absl::Status status = HandleHeld(notice);
-        // Killed meanwhile, or let go by the operator.
+        // Killed meanwhile, also while it was looked at, or let go by the operator.
         const int error = ErrnoOf(status);
         return error == ESRCH || error == EINVAL || error == EAGAIN ? absl::OkStatus() : status;
       }
@@ -99,8 +102,7 @@ class Runner {
         if (call.Changed()) std::copy_n(notice.args, 6, arguments_[notice.tid].begin());
       }
     }
-    utrace_answer answer = call.Answer();
-    return FromNegErrno(engine_->device()->Answer(answer), "answer for a held call");
+    return engine_->Answer(call.Answer());
   }
 
   // As the program put them there: it is told of a new image's by nobody.
@@ -144,12 +146,7 @@ absl::StatusOr<int> Run(Virtualizer& virtualizer, const std::vector<std::string>
 }  // namespace
 
 HeldCall::HeldCall(const Engine& engine, const utrace_notice& notice)
-    : engine_(engine), notice_(notice), answer_(Sized<utrace_answer>()) {
-  answer_.engine = notice.engine;
-  answer_.seq = notice.seq;
-  answer_.tid = notice.tid;
-  answer_.action = UTRACE_RESUME;
-}
+    : engine_(engine), notice_(notice), answer_(AnswerTo(notice)) {}
 
 std::optional<std::string> HeldCall::String(uint64_t address) const {
   const absl::StatusOr<std::string> text = GetMemory().ReadString(address, PATH_MAX);

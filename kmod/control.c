@@ -45,6 +45,9 @@ int utrace_set_events(struct utrace_engine *engine, u32 events)
 		ret = -EALREADY;
 	} else {
 		link->events = events;
+		/* Asked for by itself, a call's end is told without its beginning too. */
+		if (events & ~old & UTRACE_EVENT(SYSCALL_EXIT))
+			link->flags &= ~UTRACE_LINK_UNTOLD;
 		utrace_sum_events(utrace);
 		if ((old & ~events) && reports_elsewhere(link))
 			ret = -EINPROGRESS;

@@ -253,8 +253,10 @@ static void tell_all(struct utrace_pass *pass)
 			hold_first(pass, before);
 		before = pass->action;
 	}
+	/* In a further pass all were told before. */
 	while (pass->cut && (link = next_link(pass, link)))
-		link->flags |= UTRACE_LINK_UNTOLD;
+		if (!pass->resumed)
+			link->flags |= UTRACE_LINK_UNTOLD;
 }
 
 void utrace_run_pass(struct utrace_pass *pass)

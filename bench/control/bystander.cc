@@ -60,10 +60,7 @@ absl::Status Control(pid_t pid, std::atomic<uint64_t>* trips) {
   for (bool first = true;; first = false) {
     ASSIGN_OR_RETURN(const std::vector<utrace_notice> notices,
                      session->Next(first ? nullptr : &answer, absl::InfiniteDuration()));
-    answer.engine = notices.at(0).engine;
-    answer.seq = notices[0].seq;
-    answer.tid = notices[0].tid;
-    answer.action = UTRACE_RESUME;
+    answer = AnswerTo(notices.at(0));
     ++*trips;
   }
 }

@@ -37,15 +37,6 @@ absl::Status CheckHeld(const utrace_notice& notice) {
   return absl::InternalError(absl::StrCat("notice of type ", notice.type));
 }
 
-utrace_answer AnswerTo(const utrace_notice& notice) {
-  auto answer = Sized<utrace_answer>();
-  answer.engine = notice.engine;
-  answer.seq = notice.seq;
-  answer.tid = notice.tid;
-  answer.action = UTRACE_RESUME;
-  return answer;
-}
-
 // By the device's own calls.
 absl::Status ByDevice(pid_t pid, Series* series) {
   ASSIGN_OR_RETURN(std::unique_ptr<CharDevice> device, CharDevice::Open());

@@ -6,13 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "bench/control/child.h"
 #include "bench/control/cpu.h"
+#include "bench/control/listener.h"
 #include "bench/control/measures.h"
-#include "bench/control/sample.h"
 #include "bench/control/series.h"
 #include "bench/control/ticks.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/libutrace/char_device.h"
+#include "userspace/libutrace/engine.h"
 
 namespace utrace::bench {
 namespace {
@@ -20,10 +21,8 @@ namespace {
 constexpr int kRounds = 15;
 constexpr int kSteps = 200;
 
-// Two instructions a turn, and it says how many turns it has made.
-[[noreturn]] void Spin(std::atomic<uint64_t>* turns) {
-  volatile uint64_t* const word = reinterpret_cast<volatile uint64_t*>(turns);
-  asm volatile("1: incq %0\n\tjmp 1b" : "+m"(*word));
+[[noreturn]] void Spin() {
+  asm volatile("1: inc %%rax\n\tjmp 1b" : : : "rax", "cc");
   __builtin_unreachable();
 }
 
@@ -40,15 +39,12 @@ absl::Status BySession(pid_t pid, Series* series) {
   const int stopped = device->Control(stop);
   if (stopped != -EINPROGRESS) RETURN_IF_ERROR(FromNegErrno(stopped, "stop"));
   utrace_notice notice{};
-  auto answer = Sized<utrace_answer>();
+  utrace_answer answer{};
   for (int i = 0; i <= kSteps; ++i) {
     const uint64_t begin = Ticks();
     auto next = Sized<utrace_next>();
     if (i > 0) {
-      answer.engine = notice.engine;
-      answer.seq = notice.seq;
-      answer.tid = notice.tid;
-      answer.action = UTRACE_SINGLESTEP;
+      answer = AnswerTo(notice, UTRACE_SINGLESTEP);
       next.answer = reinterpret_cast<uintptr_t>(&answer);
     }
     next.notices = reinterpret_cast<uintptr_t>(&notice);
@@ -103,9 +99,8 @@ absl::Status ByKernel(Listener& listener, pid_t pid, Series* series) {
 
 absl::Status MeasureStep() {
   RETURN_IF_ERROR(StayOnOneCpu());
-  Shared turns;
   ASSIGN_OR_RETURN(const std::unique_ptr<Listener> listener, Listener::Load());
-  ASSIGN_OR_RETURN(const Child tracee, Child::Run([&]() -> int { Spin(&*turns); }));
+  ASSIGN_OR_RETURN(const Child tracee, Child::Run([]() -> int { Spin(); }));
   Series session, ptraced, kernel;
   for (int i = 0; i < kRounds; ++i) {
     RETURN_IF_ERROR(BySession(tracee.Pid(), &session));

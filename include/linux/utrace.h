@@ -131,9 +131,10 @@ static inline enum utrace_syscall_action utrace_syscall_action(u32 action)
 	return action & UTRACE_SYSCALL_ABORT;
 }
 
-static inline enum utrace_signal_action utrace_signal_action(u32 action)
+/* And UTRACE_SIGNAL_HOLD. */
+static inline u32 utrace_signal_action(u32 action)
 {
-	return action & UTRACE_SIGNAL_MASK;
+	return action & UTRACE_VERDICT_MASK;
 }
 
 /* ---- attach ---- */

@@ -289,8 +289,10 @@ void utrace_hooks_hold(void)
 
 void utrace_hooks_put(void)
 {
+	int left = atomic_dec_return(&users);
+
 	/* The work looks again, under the mutex that a first user takes. */
-	if (atomic_dec_and_test(&users))
+	if (!WARN_ON_ONCE(left < 0) && !left)
 		queue_delayed_work(system_long_wq, &idle_work, QUIET_TIME);
 }
 

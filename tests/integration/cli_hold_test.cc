@@ -51,6 +51,19 @@ TEST_F(CliHoldTest, ATreeIsHeldWhereItsGlobFits) {
   EXPECT_TRUE(ListedEngines().empty());
 }
 
+TEST_F(CliHoldTest, NestedItIsSaidSo) {
+  for (const bool nested : {false, true}) {
+    Cli::Args args = {"hold", "--", "true"};
+    if (nested) args.insert(args.begin() + 1, "--nested");
+    Cli hold(args);
+    ASSERT_TRUE(hold.Says("to let go: ")) << hold.Err();
+    EXPECT_THAT(RunCli({"engine", "list", "-j"}).out,
+                HasSubstr(nested ? "\"nested\":true" : "\"nested\":false"));
+    hold.Kill(SIGINT);
+    EXPECT_EQ(hold.Wait(), 0) << hold.Err();
+  }
+}
+
 TEST_F(CliHoldTest, InTheBackgroundAHolderKeepsIt) {
   for (const bool killed : {false, true}) {
     const CliResult hold =

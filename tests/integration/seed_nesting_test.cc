@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "tests/integration/device.h"
 #include "tests/integration/seed.h"
 
 namespace utrace::test {
@@ -196,6 +197,57 @@ TEST_F(SeedNested, Seed13gTheNextsOwnStopCounts) {
   EXPECT_EQ(a_.Resume(a_.stopped()), 0);
   EXPECT_TRUE(puppet_.GetsDone());
   EXPECT_EQ(SeedCalls(), (Calls{"2 entry", "1 entry", "1 exit", "2 exit"}));
+}
+
+// Nor is what was decided lost, if it was before the thread has fallen asleep.
+TEST_F(SeedNested, Seed13AVerdictIsInTimeHoweverEarly) {
+  for (const char* point : {"cb-out", "pre-sleep"}) {
+    Puppet puppet;
+    Gates gates(puppet.pid());
+    Device inner = Device::Open();
+    Device outer = Device::Open();
+    ASSERT_GT(inner.AttachForCalls(puppet.pid(), kEntry, {SYS_getppid}, UTRACE_TARGET_NESTED), 0);
+    ASSERT_GT(outer.AttachForCalls(puppet.pid(), kEntry, {SYS_getppid}), 0);
+    gates.Arm(point);
+    puppet.Call(SYS_getppid);
+    ASSERT_TRUE(gates.Parked(point)) << point;
+    const utrace_notice first = outer.Next();
+    ASSERT_EQ(first.type, UTRACE_NOTICE_HELD) << ToString(first);
+    utrace_answer skip =
+        AnswerTo(first, static_cast<uint32_t>(UTRACE_RESUME) | UTRACE_SYSCALL_ABORT);
+    skip.flags = UTRACE_ANSWER_SET_RESULT;
+    skip.result = 4711;
+    ASSERT_EQ(outer.Answer(skip), 0);
+    gates.Open(point);
+    const utrace_notice second = inner.Next();
+    EXPECT_EQ(second.flags, UTRACE_NOTICE_DECIDED) << point;
+    EXPECT_EQ(inner.Resume(second), 0);
+    EXPECT_TRUE(puppet.GetsDone()) << point;
+    EXPECT_EQ(puppet.result(), 4711) << point;
+  }
+}
+
+// Killed when it is told again, it was told to all before, and so is its end.
+TEST_F(SeedNested, Seed13fKilledWhenItIsToldAgain) {
+  constexpr uint32_t kHears = kEntry | kExit | UTRACE_EVENT(DEATH);
+  Attach(a_, kHears, true);
+  Attach(b_, kHears);
+  for (Seed* engine : {&a_, &b_}) {
+    engine->Answer(UTRACE_EVENT_BIT_SYSCALL_ENTRY, UTRACE_STOP);
+  }
+  puppet_.Call(SYS_getppid);
+  for (Seed* engine : {&b_, &a_}) {
+    ASSERT_TRUE(Eventually([&] { return engine->held() != 0 && engine->asleep(); }));
+    EXPECT_EQ(engine->Control(UTRACE_REPORT), 0);
+    EXPECT_EQ(engine->Resume(engine->held()), 0);
+  }
+  ASSERT_TRUE(Eventually([&] { return b_.held() != 0 && b_.asleep(); }));
+  ASSERT_EQ(SeedCalls(), (Calls{"2 entry", "1 entry", "2 entry"}));
+  ASSERT_EQ(kill(puppet_.pid(), SIGKILL), 0);
+  ASSERT_EQ(waitpid(puppet_.pid(), nullptr, 0), puppet_.pid());
+  puppet_.Forget();
+  EXPECT_EQ(SeedCalls(),
+            (Calls{"2 entry", "1 entry", "2 entry", "1 exit", "2 exit", "1 death", "2 death"}));
 }
 
 // What the one that is called next sees is what the hold has left.

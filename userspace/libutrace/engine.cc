@@ -102,13 +102,22 @@ absl::Status Engine::Barrier(pid_t tid) {
 }
 
 absl::Status Engine::Answer(const utrace_notice& notice, uint32_t action) {
-  auto request = Sized<utrace_answer>();
-  request.engine = id_;
-  request.seq = notice.seq;
-  request.tid = notice.tid;
-  request.action = action;
-  return FromNegErrno(device_->Answer(request),
-                      absl::StrCat("answer ", notice.seq, " of ", On(id_, notice.tid)));
+  return Answer(AnswerTo(notice, action));
+}
+
+absl::Status Engine::Answer(utrace_answer answer) {
+  answer.engine = id_;
+  return FromNegErrno(device_->Answer(answer),
+                      absl::StrCat("answer ", answer.seq, " of ", On(id_, answer.tid)));
+}
+
+utrace_answer AnswerTo(const utrace_notice& notice, uint32_t action) {
+  auto answer = Sized<utrace_answer>();
+  answer.engine = notice.engine;
+  answer.seq = notice.seq;
+  answer.tid = notice.tid;
+  answer.action = action;
+  return answer;
 }
 
 }  // namespace utrace

@@ -30,6 +30,9 @@ struct Released {
   uint32_t held_by_others = 0;  // of these, still held by another engine
 };
 
+// An answer to `notice` that lets the thread go on as `action` says, to be given or completed.
+utrace_answer AnswerTo(const utrace_notice& notice, uint32_t action = UTRACE_RESUME);
+
 // A tracer on one thread or many, by its handle in a session that outlives this object. The handle
 // owns nothing: an engine ends by Detach() or with its session.
 class Engine {
@@ -63,6 +66,8 @@ class Engine {
 
   // Lets the thread go on from what `notice` told, as `action` says.
   absl::Status Answer(const utrace_notice& notice, uint32_t action = UTRACE_RESUME);
+  // The same, with all that an answer may change.
+  absl::Status Answer(utrace_answer answer);
 
  private:
   utrace_control ControlRequest(uint32_t action, pid_t tid) const;

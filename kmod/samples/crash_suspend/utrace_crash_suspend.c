@@ -37,14 +37,14 @@ struct watch {
 static DEFINE_MUTEX(lock);
 static LIST_HEAD(watches);
 
-static int watch(struct task_struct *task);
+static int watch(struct task_struct *task, const struct watch *creator);
 
 static u32 on_clone(u32 action, struct utrace_engine *engine, unsigned long flags,
 		    struct task_struct *child)
 {
-	int ret = watch(child);
+	int ret = watch(child, engine->data);
 
-	/* Killed before it ran, or it is a worker of the kernel's. */
+	/* Killed before it ran, a worker of the kernel's, or we are leaving. */
 	if (ret && ret != -ESRCH && ret != -EPERM)
 		pr_warn("thread %d is not watched: error %d\n", child->pid, ret);
 	return UTRACE_RESUME;
@@ -99,7 +99,7 @@ static const struct utrace_engine_ops ops = {
 	.release = on_release,
 };
 
-static int watch(struct task_struct *task)
+static int watch(struct task_struct *task, const struct watch *creator)
 {
 	struct utrace_engine *engine;
 	struct watch *w;
@@ -120,8 +120,8 @@ static int watch(struct task_struct *task)
 	mutex_lock(&lock);
 	w->engine = engine;
 	list_add_tail(&w->entry, &watches);
-	/* It may be dying, and will then never tell its death. */
-	ret = utrace_set_events(engine, WATCHED);
+	/* Nobody is watched any more; or it is dying, and will then never tell its death. */
+	ret = creator && list_empty(&creator->entry) ? -ESRCH : utrace_set_events(engine, WATCHED);
 	if (ret)
 		list_del_init(&w->entry);
 	mutex_unlock(&lock);
@@ -166,7 +166,7 @@ static int thread_set(const char *text, const struct kernel_param *param)
 	put_pid(pid);
 	if (!task)
 		return -ESRCH;
-	ret = watch(task);
+	ret = watch(task, NULL);
 	put_task_struct(task);
 	return ret;
 }

@@ -139,7 +139,7 @@ static u32 on_signal(u32 action, struct utrace_engine *engine, u32 event,
 	note(id_of(seed), "signal", info->si_signo, __ffs(event));
 	if (seed->result != UNCHANGED)
 		info->si_signo = seed->result;
-	return (action & UTRACE_SIGNAL_MASK) | answer(engine, __ffs(event));
+	return utrace_signal_action(action) | answer(engine, __ffs(event));
 }
 
 static u32 on_jctl(u32 action, struct utrace_engine *engine, int type, int notify)

@@ -244,7 +244,7 @@ Run DefineHold(CLI::App& app) {
   app.add_option("-u,--user", options->user, "run PROGRAM as this user")->type_name("USER");
   app.add_flag("--handover", options->handover, kHandoverHelp);
   app.add_flag("--nested", options->nested,
-               "no other engine is told of the exec before this hold is over, nor the other way");
+               "take turns with other engines: each is told only when the hold before it is over");
   app.add_flag("--background", options->background,
                "leave a process named utracectl-holder that holds on");
   return [options](const ProgramArgs& args) { return Hold(*options, args); };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/control/sample.h"
+#include "bench/control/listener.h"
 
 #include <fcntl.h>
 #include <sys/syscall.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BENCH_CONTROL_SAMPLE_H_
-#define BENCH_CONTROL_SAMPLE_H_
+#ifndef BENCH_CONTROL_LISTENER_H_
+#define BENCH_CONTROL_LISTENER_H_
 
 #include <sys/types.h>
 
@@ -34,4 +34,4 @@ class Listener {
 
 }  // namespace utrace::bench
 
-#endif  // BENCH_CONTROL_SAMPLE_H_
+#endif  // BENCH_CONTROL_LISTENER_H_

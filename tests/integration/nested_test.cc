@@ -52,6 +52,12 @@ class NestedPair : public testing::Test {
     EXPECT_EQ(notice.event, event) << ToString(notice);
     return notice;
   }
+  // And the one whose turn is next knows nothing of it yet.
+  static utrace_notice HeldFirst(Device& device, Device& next, uint32_t event) {
+    const utrace_notice notice = Held(device, event);
+    NothingToTell(next);
+    return notice;
+  }
   static void NothingToTell(Device& device) {
     const utrace_notice notice = device.Next(200);
     EXPECT_EQ(notice.type, 0u) << ToString(notice);
@@ -100,7 +106,7 @@ TEST_F(Nested, WithoutItBothAreToldAtOnce) {
 TEST_F(Nested, TheCallIsToldAsItIsByThen) {
   Arm(kEntry);
   Trigger();
-  ASSERT_EQ(outer_.Answer(WithCall(Held(outer_, kEntry), SYS_close, 999)), 0);
+  ASSERT_EQ(outer_.Answer(WithCall(HeldFirst(outer_, inner_, kEntry), SYS_close, 999)), 0);
   const utrace_notice inner = Held(inner_, kEntry);
   EXPECT_EQ(inner.nr, SYS_close);
   EXPECT_EQ(inner.args[0], 999u);
@@ -137,7 +143,7 @@ TEST_F(Nested, ThatTheCallIsSkippedIsTold) {
 TEST_F(Nested, TheOtherMaySkipItToo) {
   Arm(kEntry);
   Trigger();
-  ASSERT_EQ(outer_.Answer(WithResult(Held(outer_, kEntry), 4711, kSkip)), 0);
+  ASSERT_EQ(outer_.Answer(WithResult(HeldFirst(outer_, inner_, kEntry), 4711, kSkip)), 0);
   ASSERT_EQ(inner_.Answer(WithResult(Held(inner_, kEntry), 4712, kSkip)), 0);
   EXPECT_EQ(tracee_.Hear(), "4712");
 }
@@ -146,7 +152,7 @@ TEST_F(Nested, TheOtherMaySkipItToo) {
 TEST_F(Nested, WhoHasLetGoHasNoMoreToSay) {
   Arm(kEntry);
   Trigger();
-  const utrace_notice outer = Held(outer_, kEntry);
+  const utrace_notice outer = HeldFirst(outer_, inner_, kEntry);
   EXPECT_EQ(outer_.Resume(outer), 0);
   const utrace_notice inner = Held(inner_, kEntry);
   EXPECT_EQ(outer_.Answer(WithResult(outer, 4711, kSkip)), -EINVAL);
@@ -158,7 +164,7 @@ TEST_F(Nested, WhoHasLetGoHasNoMoreToSay) {
 TEST_F(Nested, ToldAgainItSeesWhatTheNextHasMadeOfIt) {
   Arm(kEntry);
   Trigger();
-  ASSERT_EQ(outer_.Answer(AnswerTo(Held(outer_, kEntry), UTRACE_REPORT)), 0);
+  ASSERT_EQ(outer_.Answer(AnswerTo(HeldFirst(outer_, inner_, kEntry), UTRACE_REPORT)), 0);
   ASSERT_EQ(inner_.Answer(WithCall(Held(inner_, kEntry), SYS_close, 999)), 0);
   const utrace_notice again = Held(outer_, kEntry);
   EXPECT_EQ(again.flags, UTRACE_NOTICE_RESUMED);
@@ -172,7 +178,7 @@ TEST_F(Nested, ToldAgainItSeesWhatTheNextHasMadeOfIt) {
 TEST_F(Nested, WhoseOwnerIsGoneIsNotTold) {
   Arm(kEntry);
   Trigger();
-  const utrace_notice outer = Held(outer_, kEntry);
+  const utrace_notice outer = HeldFirst(outer_, inner_, kEntry);
   inner_.Close();
   EXPECT_EQ(tracee_.Hear(100), "");
   EXPECT_EQ(outer_.Resume(outer), 0);
@@ -182,7 +188,7 @@ TEST_F(Nested, WhoseOwnerIsGoneIsNotTold) {
 TEST_F(Nested, WhoseOwnerIsGoneHoldsNoLonger) {
   Arm(kEntry);
   Trigger();
-  Held(outer_, kEntry);
+  HeldFirst(outer_, inner_, kEntry);
   outer_.Close();
   EXPECT_EQ(inner_.Resume(Held(inner_, kEntry)), 0);
   EXPECT_EQ(tracee_.Hear(), "20");
@@ -191,7 +197,7 @@ TEST_F(Nested, WhoseOwnerIsGoneHoldsNoLonger) {
 TEST_F(Nested, KilledItIsNotTold) {
   Arm(kEntry);
   Trigger();
-  Held(outer_, kEntry);
+  HeldFirst(outer_, inner_, kEntry);
   tracee_.Kill(SIGKILL);
   EXPECT_EQ(tracee_.Wait(), SIGKILL);
   EXPECT_EQ(inner_.Next().type, UTRACE_NOTICE_GONE);
@@ -246,7 +252,7 @@ TEST_F(Nested, AnExitCodeGoesFromOneToTheNext) {
 TEST_F(Nested, TheOneWhoLetsItAsItIsChangesNothing) {
   Arm(UTRACE_EVENT(EXIT));
   tracee_.Tell("exit 3");
-  ASSERT_EQ(inner_.Answer(WithResult(Held(inner_, UTRACE_EVENT(EXIT)), 4 << 8)), 0);
+  ASSERT_EQ(inner_.Answer(WithResult(HeldFirst(inner_, outer_, UTRACE_EVENT(EXIT)), 4 << 8)), 0);
   EXPECT_EQ(outer_.Resume(Held(outer_, UTRACE_EVENT(EXIT))), 0);
   EXPECT_EQ(tracee_.Wait(), 4 << 8);
 }
@@ -329,7 +335,8 @@ TEST_F(NestedSignal, ThatItIsDroppedIsTold) {
 TEST_F(NestedSignal, WhatTheNextSaysOfItPrevails) {
   Arm(UTRACE_EVENT(SIGNAL_TERM));
   Send(SIGUSR1);
-  ASSERT_EQ(inner_.Answer(AnswerTo(Held(inner_, UTRACE_EVENT(SIGNAL_TERM)), kDrop)), 0);
+  ASSERT_EQ(inner_.Answer(AnswerTo(HeldFirst(inner_, outer_, UTRACE_EVENT(SIGNAL_TERM)), kDrop)),
+            0);
   const utrace_notice outer = Held(outer_, UTRACE_EVENT(SIGNAL_TERM));
   ASSERT_EQ(outer_.Answer(Instead(outer, InfoOf(outer))), 0);
   EXPECT_EQ(tracee_.Wait(), SIGUSR1);

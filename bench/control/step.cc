@@ -21,8 +21,9 @@ namespace {
 constexpr int kRounds = 15;
 constexpr int kSteps = 200;
 
-[[noreturn]] void Spin() {
-  asm volatile("1: inc %%rax\n\tjmp 1b" : : : "rax", "cc");
+// Two instructions a turn, and it says how many turns it has made.
+[[noreturn]] void Spin(std::atomic<uint64_t>* turns) {
+  asm volatile("1: incq (%0)\n\tjmp 1b" : : "r"(turns) : "memory", "cc");
   __builtin_unreachable();
 }
 
@@ -82,15 +83,22 @@ absl::Status ByPtrace(pid_t pid, Series* series) {
 }
 
 // The engine in the kernel decides: the stepped process has the CPU for itself.
-absl::Status ByKernel(Listener& listener, pid_t pid, Series* series) {
+absl::Status ByKernel(Listener& listener, pid_t pid, const std::atomic<uint64_t>& turns,
+                      Series* series) {
   RETURN_IF_ERROR(listener.Hear(pid, UTRACE_EVENT(STEP), /*steps=*/true));
   ASSIGN_OR_RETURN(const uint64_t before, listener.Count(UTRACE_EVENT_BIT_STEP));
+  const uint64_t turns_before = turns;
   const uint64_t begin = Ticks();
   usleep(20'000);
   const auto ticks = static_cast<double>(Ticks() - begin);
   ASSIGN_OR_RETURN(const uint64_t after, listener.Count(UTRACE_EVENT_BIT_STEP));
-  if (after < before + kSteps)
-    return absl::InternalError(absl::StrCat("only ", after - before, " steps"));
+  const uint64_t instructions = 2 * (turns - turns_before);
+  // It runs on between the looks.
+  if (after < before + kSteps || instructions + kSteps < after - before ||
+      after - before + kSteps < instructions) {
+    return absl::InternalError(
+        absl::StrCat(after - before, " steps for ", instructions, " instructions"));
+  }
   series->Add(ticks / static_cast<double>(after - before));
   return listener.Leave();
 }
@@ -99,13 +107,14 @@ absl::Status ByKernel(Listener& listener, pid_t pid, Series* series) {
 
 absl::Status MeasureStep() {
   RETURN_IF_ERROR(StayOnOneCpu());
+  Shared turns;
   ASSIGN_OR_RETURN(const std::unique_ptr<Listener> listener, Listener::Load());
-  ASSIGN_OR_RETURN(const Child tracee, Child::Run([]() -> int { Spin(); }));
+  ASSIGN_OR_RETURN(const Child tracee, Child::Run([&]() -> int { Spin(&*turns); }));
   Series session, ptraced, kernel;
   for (int i = 0; i < kRounds; ++i) {
     RETURN_IF_ERROR(BySession(tracee.Pid(), &session));
     RETURN_IF_ERROR(ByPtrace(tracee.Pid(), &ptraced));
-    RETURN_IF_ERROR(ByKernel(*listener, tracee.Pid(), &kernel));
+    RETURN_IF_ERROR(ByKernel(*listener, tracee.Pid(), *turns, &kernel));
   }
   Tell("step.session", session.Median());
   Tell("step.ptrace", ptraced.Median());

@@ -229,10 +229,11 @@ static bool utrace_owner_may_keep(const struct utrace_link *link)
 		return false;
 	if (utrace_yama_scope() >= 3)
 		return false;
-	if (file_ns_capable(link->owner->file, utrace_image_user_ns(), CAP_SYS_PTRACE))
+	if (utrace_image_capable(current, current->mm, link->owner->file))
 		return true;
 	return same_ids && utrace_yama_scope() < 2 && !utrace_exec_secure(current) &&
-	       utrace_task_dumpable(current) && link->label == utrace_task_label(current);
+	       utrace_image_dumpable(current, current->mm) &&
+	       link->label == utrace_task_label(current);
 }
 
 /* The first engine whose owner was not checked for this image, with a reference.  Lock held. */

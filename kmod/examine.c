@@ -8,6 +8,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/signal.h>
 
+#include "compat/rights.h"
 #include "compat/symbols.h"
 #include "stop.h"
 
@@ -93,6 +94,17 @@ int utrace_finish_examine(struct utrace_engine *engine, struct utrace_examiner *
 }
 EXPORT_SYMBOL_GPL(utrace_finish_examine);
 
+/* As ptrace at each access: the program may have locked itself since its tracer attached. */
+static int check_reader(const struct utrace_link *link, struct mm_struct *mm)
+{
+	struct task_struct *task = link->utrace->task;
+
+	if (!link->owner || utrace_image_dumpable(task, mm) ||
+	    utrace_image_capable(task, mm, link->owner->file))
+		return 0;
+	return -EPERM;
+}
+
 ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void *buf, size_t len,
 			 bool write)
 {
@@ -112,16 +124,17 @@ ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void 
 	spin_lock_irq(&link->utrace->lock);
 	ret = check_holder(link);
 	spin_unlock_irq(&link->utrace->lock);
-	if (!ret)
+	if (!ret) {
 		mm = get_task_mm(task);
+		ret = mm ? check_reader(link, mm) : -ESRCH;
+	}
 	up_read(&task->signal->exec_update_lock);
-	if (ret)
-		return ret;
-	if (!mm)
-		return -ESRCH;
-	ret = k_access_remote_vm(mm, addr, buf, len, FOLL_FORCE | (write ? FOLL_WRITE : 0));
-	mmput(mm);
-	return ret ?: (len ? -EFAULT : 0);
+	if (!ret)
+		ret = k_access_remote_vm(mm, addr, buf, len, FOLL_FORCE | (write ? FOLL_WRITE : 0)) ?:
+			      (len ? -EFAULT : 0);
+	if (mm)
+		mmput(mm);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(utrace_access_vm);
 

@@ -373,7 +373,8 @@ int __must_check utrace_finish_examine(struct utrace_engine *engine, struct utra
  * @buf: kernel memory of @len bytes
  *
  * The address space is the one the owner's rights were checked for: after an exec
- * that was not checked yet this gives -EPERM.
+ * that was not checked yet this gives -EPERM, and so it does once the program has made
+ * itself undumpable, unless the owner has CAP_SYS_PTRACE over it.
  *
  * Return: bytes done, short at the first bad page; or an errno.
  */

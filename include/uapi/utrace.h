@@ -386,6 +386,10 @@ struct utrace_regs {
 	__u32 reserved;
 };
 
+/*
+ * EPERM: the program has made itself undumpable, and the session's opener has no CAP_SYS_PTRACE
+ * over it.
+ */
 struct utrace_memory {
 	__u32 size;
 	__u32 flags; /* UTRACE_EXAMINE_WRITE */

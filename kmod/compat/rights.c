@@ -30,22 +30,26 @@ bool utrace_exec_secure(struct task_struct *task)
 	return true;
 }
 
-bool utrace_task_dumpable(struct task_struct *task)
+bool utrace_image_dumpable(struct task_struct *task, struct mm_struct *mm)
 {
 #ifdef SUID_DUMP_USER
-	return get_dumpable(task->mm) == SUID_DUMP_USER;
+	return get_dumpable(mm) == SUID_DUMP_USER;
 #else
 	return k_task_exec_state_get_dumpable(task) == TASK_DUMPABLE_OWNER;
 #endif
 }
 
-struct user_namespace *utrace_image_user_ns(void)
+bool utrace_image_capable(struct task_struct *task, struct mm_struct *mm, struct file *file)
 {
 #ifdef SUID_DUMP_USER
-	return current->mm->user_ns;
+	return file_ns_capable(file, mm->user_ns, CAP_SYS_PTRACE);
 #else
-	/* Only its own exec replaces it. */
-	return rcu_dereference_protected(current->exec_state, true)->user_ns;
+	bool capable;
+
+	rcu_read_lock();
+	capable = file_ns_capable(file, rcu_dereference(task->exec_state)->user_ns, CAP_SYS_PTRACE);
+	rcu_read_unlock();
+	return capable;
 #endif
 }
 

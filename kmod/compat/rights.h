@@ -5,8 +5,9 @@
 
 #include <linux/types.h>
 
+struct file;
+struct mm_struct;
 struct task_struct;
-struct user_namespace;
 
 /* Yama's kernel.yama.ptrace_scope; 0 where there is no Yama. */
 int utrace_yama_scope(void);
@@ -17,11 +18,14 @@ int utrace_yama_scope(void);
  */
 bool utrace_exec_secure(struct task_struct *task);
 
-/* May its owner read its memory (not set-id, not PR_SET_DUMPABLE 0)?  Its own context. */
-bool utrace_task_dumpable(struct task_struct *task);
+/*
+ * Of the image that @task runs, whose address space is @mm, in its own context or with its
+ * exec_update_lock: may its user read it (not set-id, not PR_SET_DUMPABLE 0)?
+ */
+bool utrace_image_dumpable(struct task_struct *task, struct mm_struct *mm);
 
-/* The user namespace whose capabilities rule over current's image. */
-struct user_namespace *utrace_image_user_ns(void);
+/* The same of who opened @file, by CAP_SYS_PTRACE over it. */
+bool utrace_image_capable(struct task_struct *task, struct mm_struct *mm, struct file *file);
 
 /* What the security modules call it: equal values, equal labels.  May sleep. */
 u64 utrace_task_label(struct task_struct *task);

@@ -15,8 +15,6 @@
 namespace utrace::test {
 namespace {
 
-constexpr uid_t kNobody = 65534;
-
 pid_t KernelThread() {
   // kthreadd's; every kernel has it.
   return 2;
@@ -76,18 +74,6 @@ TEST(Attach, ByPidfdMeansTheProcessAndNotItsNumber) {
   ASSERT_GE(tracee.Wait(), 0);
   EXPECT_EQ(device.Attach(pidfd, 0, UTRACE_TARGET_PIDFD), -ESRCH);
   close(pidfd);
-}
-
-TEST(Attach, AnotherUsersProcessNeedsRights) {
-  Tracee tracee({"actor"});
-  Fork other([&] {
-    if (setresgid(kNobody, kNobody, kNobody) != 0 || setresuid(kNobody, kNobody, kNobody) != 0)
-      return 1;
-    Device device = Device::Open();
-    if (device.fd() < 0) return 2;
-    return device.Attach(tracee.pid(), 0) == -EPERM ? 0 : 3;
-  });
-  EXPECT_EQ(other.Wait(), 0);
 }
 
 TEST(Attach, WholeGroupOf200Threads) {

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/cli.h"
+#include "tests/integration/identity.h"
 
 namespace utrace::test {
 namespace {
@@ -17,8 +18,7 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
 
-constexpr uid_t kUser = 1000;
-constexpr uid_t kNobody = 65534;
+constexpr uid_t kUser = kSomebody;
 
 class CliRightsTest : public testing::Test {
  protected:
@@ -74,26 +74,20 @@ TEST_F(CliRightsTest, AUsersOwnHoldIsLetGoByHimAndByRoot) {
   }
 }
 
-// With Yama's setting put back at the end.
 class CliYamaTest : public CliRightsTest {
  protected:
   CliYamaTest() {
-    EXPECT_NE(before_, "");
     EXPECT_TRUE(Eventually([this] { return ReadWhole("/proc/" + pid_ + "/comm") == "sleep\n"; }));
   }
-  ~CliYamaTest() override { std::ofstream(kScope) << before_ << std::flush; }
 
-  static void Set(int scope) { std::ofstream(kScope) << scope << std::endl; }
-
-  static constexpr char kScope[] = "/proc/sys/kernel/yama/ptrace_scope";
-  const std::string before_ = ReadWhole(kScope);
+  const YamaScope restored_;
   Cli target_ =
       Cli::Of({"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "sleep", "1000"});
   const std::string pid_ = std::to_string(target_.pid());
 };
 
 TEST_F(CliYamaTest, ItsRuleIsNamed) {
-  Set(1);
+  YamaScope::Set(1);
   const CliResult stop = RunCliAs(kUser, {"stop", "-p", pid_});
   EXPECT_EQ(stop.status, 1);
   EXPECT_THAT(stop.err, HasSubstr("sysctl kernel.yama.ptrace_scope=0"));
@@ -105,7 +99,7 @@ TEST_F(CliYamaTest, ItsRuleIsNamed) {
 }
 
 TEST_F(CliYamaTest, ItsRuleIsNamedToWhoWouldHoldHisOwnProgram) {
-  Set(2);
+  YamaScope::Set(2);
   constexpr char kRule[] =
       ": Yama asks for CAP_SYS_PTRACE (kernel.yama.ptrace_scope=2); use sudo\n";
   const CliResult stop = RunCliAs(kUser, {"stop", "-p", pid_});

@@ -8,11 +8,10 @@
 #include "gtest/gtest.h"
 #include "tests/integration/device.h"
 #include "tests/integration/harness.h"
+#include "tests/integration/identity.h"
 
 namespace utrace::test {
 namespace {
-
-constexpr uid_t kNobody = 65534;
 
 TEST(Foreign, AnotherSessionOfTheSameUserMayLetGo) {
   Tracee tracee({"spinner"});

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Birth, exec, exit and death of threads as their engines hear of them.
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,8 +14,6 @@
 
 namespace utrace::test {
 namespace {
-
-constexpr uid_t kNobody = 65534;
 
 TEST(Lifecycle, SmokeCloneTellsTheChild) {
   Tracee tracee({"actor"});
@@ -143,38 +140,6 @@ TEST(Lifecycle, AnEngineWithNobodyLeftIsForgotten) {
     device.Call(UTRACE_IOC_FEATURES, &features);
     return features.engines == 0;
   }));
-}
-
-// A set-id image: an owner without rights over it loses the engine before anything is told or held.
-TEST(Rights, AnEngineDoesNotFollowIntoASetuidImage) {
-  const std::string setuid = "/tmp/setuid-actor";
-  {
-    std::ifstream from(TraceePath("actor"), std::ios::binary);
-    std::ofstream to(setuid, std::ios::binary);
-    to << from.rdbuf();
-  }
-  ASSERT_EQ(chmod(setuid.c_str(), 04755), 0);
-  Fork user([&] {
-    if (setresgid(kNobody, kNobody, kNobody) != 0 || setresuid(kNobody, kNobody, kNobody) != 0)
-      return 1;
-    Tracee tracee({"actor"});
-    if (tracee.ended()) return 2;
-    Device device = Device::Open();
-    const int64_t engine = device.AttachForCalls(
-        tracee.pid(), UTRACE_EVENT(EXEC) | UTRACE_EVENT_SYSCALL, {SYS_getpriority, SYS_execve});
-    if (engine < 0) return 3;
-    tracee.Tell("exec " + setuid);
-    const utrace_notice entry = device.Next();
-    if (entry.nr != SYS_execve) return 5;
-    if (device.Resume(entry) != 0) return 6;
-    const utrace_notice gone = device.Next();
-    if (gone.type != UTRACE_NOTICE_GONE || gone.reason != UTRACE_GONE_EXEC) return 7;
-    if (device.Next(200).type != 0) return 8;
-    if (tracee.Hear() != "ready") return 9;
-    return tracee.Ask("call " + std::to_string(SYS_geteuid)) == "0" ? 0 : 10;
-  });
-  EXPECT_EQ(user.Wait(20'000), 0);
-  unlink(setuid.c_str());
 }
 
 }  // namespace

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/stress/crew.h"
+
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "tests/integration/device.h"
+#include "tests/integration/harness.h"
+#include "tests/integration/stress/target.h"
+
+namespace utrace::stress {
+namespace {
+
+using test::Device;
+using test::Eventually;
+
+constexpr char kCgroups[] = "/tmp/stress-cgroup";
+
+std::string ReadWhole(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// Where the kernel has them, else empty.
+std::string MakeCgroup() {
+  mkdir(kCgroups, 0755);
+  if (mount("none", kCgroups, "cgroup2", 0, nullptr) != 0 && errno != EBUSY) return "";
+  const std::string path = std::string(kCgroups) + "/targets";
+  return mkdir(path.c_str(), 0755) == 0 || errno == EEXIST ? path : "";
+}
+
+}  // namespace
+
+pid_t StartChild(const std::function<int()>& body) {
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  _exit(getppid() == parent ? body() : 1);
+}
+
+bool KillAndReap(pid_t pid) {
+  kill(pid, SIGKILL);
+  const bool ended =
+      Eventually([&] { return waitpid(pid, nullptr, WNOHANG) == pid || errno == ECHILD; }, 5000);
+  if (!ended) std::cerr << "stress: process " << pid << " does not end by SIGKILL\n";
+  return ended;
+}
+
+Crew::Crew(uint64_t seed) : board_(MakeBoard(&fd_)), dice_(seed, 3), cgroup_(MakeCgroup()) {
+  if (cgroup_.empty()) std::cerr << "stress: there is no cgroup2: nothing will be frozen\n";
+  for (int i = 0; i < kTargets; ++i) Start(i);
+}
+
+Crew::~Crew() {
+  Freeze(false);
+  for (const Board::Target& target : board_->targets) {
+    kill(-target.pid, SIGKILL);
+    // Whoever asked has been told that something is wrong already, and its state.
+    KillAndReap(target.pid);
+  }
+  close(fd_);
+}
+
+void Crew::Start(int index) {
+  const pid_t pid = StartTarget(fd_, index, dice_.Bits());
+  setpgid(pid, pid);
+  board_->targets[index].pid = pid;
+  if (!cgroup_.empty()) std::ofstream(cgroup_ + "/cgroup.procs") << pid << std::flush;
+}
+
+void Crew::Replace() {
+  for (int i = 0; i < kTargets; ++i) {
+    const pid_t pid = board_->targets[i].pid;
+    if (waitpid(pid, nullptr, WNOHANG) != pid) continue;
+    // Its children, which nobody waits for.
+    kill(-pid, SIGKILL);
+    ++deaths_;
+    Start(i);
+  }
+}
+
+void Crew::SignalAll(int signo) {
+  for (const Board::Target& target : board_->targets) kill(-target.pid, signo);
+}
+
+void Crew::Kill(int index) { kill(board_->targets[index].pid, SIGKILL); }
+
+void Crew::Freeze(bool frozen) {
+  if (!cgroup_.empty()) std::ofstream(cgroup_ + "/cgroup.freeze") << (frozen ? 1 : 0) << std::flush;
+}
+
+void Crew::Describe(int index) const {
+  const pid_t pid = board_->targets[index].pid;
+  std::cerr << "stress: target " << pid << " does not run on:\n";
+  for (const pid_t tid : test::ThreadsOf(pid)) {
+    const std::string task = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid);
+    std::cerr << task << ": " << ReadWhole(task + "/stat") << ReadWhole(task + "/syscall")
+              << ReadWhole(task + "/stack");
+    for (std::istringstream children(ReadWhole(task + "/children")); children;) {
+      std::string child;
+      if (children >> child)
+        std::cerr << "its child: " << ReadWhole("/proc/" + child + "/stat")
+                  << ReadWhole("/proc/" + child + "/stack");
+    }
+  }
+}
+
+bool Crew::RunOn() {
+  uint64_t before[kTargets];
+  pid_t pids[kTargets];
+  Freeze(false);
+  Replace();
+  for (int i = 0; i < kTargets; ++i) {
+    before[i] = board_->targets[i].beats;
+    pids[i] = board_->targets[i].pid;
+  }
+  bool all = true;
+  for (int i = 0; i < kTargets; ++i) {
+    const bool runs = Eventually(
+        [&] {
+          // Stops of job control are the targets' own.
+          SignalAll(SIGCONT);
+          // One that ends by itself has run.
+          Replace();
+          return board_->targets[i].pid != pids[i] || board_->targets[i].beats != before[i];
+        },
+        1000);
+    if (!runs) Describe(i);
+    all &= runs;
+  }
+  return all;
+}
+
+bool NothingIsLeft() {
+  Device device = Device::Open(O_RDONLY);
+  utrace_features features{};
+  const bool gone = Eventually(
+      [&] { return device.Call(UTRACE_IOC_FEATURES, &features) == 0 && features.engines == 0; },
+      1000);
+  if (!gone) {
+    std::cerr << "stress: " << features.engines << " engines are left\n";
+    for (const utrace_info& info : device.List())
+      std::cerr << "engine " << info.engine << " of " << info.owner << " on " << info.tid << "\n";
+  }
+  device.Close();
+  const bool unused =
+      Eventually([] { return ReadWhole("/sys/module/utrace/refcnt") == "0\n"; }, 1000);
+  if (!unused)
+    std::cerr << "stress: the module is in use: " << ReadWhole("/sys/module/utrace/refcnt");
+  return gone && unused;
+}
+
+}  // namespace utrace::stress

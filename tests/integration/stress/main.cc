@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// stress: all that the module offers, at once and by chance, for as long as is asked for; each
+// round ends with nobody traced, all targets running on, and nothing left behind.  A round's
+// chances come again with its seed; how its processes interleave does not.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <vector>
+
+#include "tests/integration/identity.h"
+#include "tests/integration/stress/crew.h"
+#include "tests/integration/stress/fuzz.h"
+#include "tests/integration/stress/target.h"
+#include "tests/integration/stress/tracer.h"
+
+namespace utrace::stress {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kTracers = 3;
+constexpr std::chrono::seconds kRound(5);
+
+struct Options {
+  uint64_t seed = 1;
+  int seconds = 60;
+  int points = 50;
+};
+
+bool PullTheBrake() {
+  return static_cast<bool>(std::ofstream("/sys/class/misc/utrace/detach_all") << 1 << std::flush);
+}
+
+void SignalSomebody(Dice* dice, pid_t pid) {
+  static constexpr int kSignals[] = {SIGUSR1, SIGUSR2, SIGCHLD, SIGWINCH, SIGCONT, SIGCONT,
+                                     SIGCONT, SIGSTOP, SIGTSTP, SIGALRM,  SIGURG};
+  kill(pid, dice->Of(kSignals));
+}
+
+// What happens to the tracers and to the targets, other than by the device.
+void Disturb(Dice* dice, Crew* crew, std::vector<pid_t>* tracers) {
+  switch (dice->Below(16)) {
+    case 0:
+      if (dice->OneIn(4)) crew->Kill(static_cast<int>(dice->Below(kTargets)));
+      break;
+    case 1:
+      kill(dice->Among(*tracers), SIGKILL);
+      break;
+    case 2:
+      kill(dice->Among(*tracers), dice->OneIn(2) ? SIGSTOP : SIGUSR1);
+      break;
+    case 3:
+      crew->Freeze(true);
+      break;
+    case 4:
+      if (dice->OneIn(20) && !PullTheBrake()) std::perror("stress: pull the brake");
+      break;
+    case 5:
+    case 6:
+      crew->SignalAll(SIGCONT);
+      break;
+    default:
+      SignalSomebody(dice, crew->Any());
+  }
+  for (const pid_t tracer : *tracers) kill(tracer, SIGCONT);
+  usleep(static_cast<useconds_t>(dice->Below(10'000)));
+  crew->Freeze(false);
+}
+
+bool TortureRound(uint64_t seed) {
+  Dice dice(seed, 4);
+  Crew crew(seed);
+  std::vector<pid_t> tracers(kTracers + 1, 0);
+  const auto end = Clock::now() + kRound;
+  bool well = true;
+  int started = 0;
+  while (Clock::now() < end) {
+    for (int i = 0; i <= kTracers; ++i) {
+      if (tracers[i] != 0 && waitpid(tracers[i], nullptr, WNOHANG) != tracers[i]) continue;
+      const uint64_t its = dice.Bits() >> 1;
+      ++started;
+      tracers[i] = StartChild([&] {
+        return i == kTracers ? RunDebugger(crew.board(), its) : RunTracer(crew.board(), its);
+      });
+    }
+    Disturb(&dice, &crew, &tracers);
+    crew.Replace();
+  }
+  for (const pid_t tracer : tracers) well &= KillAndReap(tracer);
+  well &= crew.RunOn();
+  std::cout << "torture: " << started << " tracers, " << crew.board()->calls << " calls, "
+            << crew.board()->answers << " answers, " << crew.deaths() << " targets died\n";
+  return well & NothingIsLeft();
+}
+
+int Torture(const Options& options) {
+  const auto end = Clock::now() + std::chrono::seconds(options.seconds);
+  uint64_t seed = options.seed;
+  do {
+    std::cout << "torture: round with --seed " << seed << std::endl;
+    if (!TortureRound(seed)) return 1;
+    ++seed;
+  } while (Clock::now() < end);
+  return 0;
+}
+
+// One tracer, which dies at some call, or soon after it began.
+bool KillPoint(Dice* dice, Crew* crew, uint64_t* died_in_work) {
+  Board* const board = crew->board();
+  board->calls = 0;
+  const uint64_t its = dice->Bits() >> 1;
+  const uint64_t point = dice->Below(150);
+  const uint64_t later = dice->Below(400);
+  const pid_t tracer = StartChild([&] { return RunTracer(board, its); });
+  int status = 0;
+  bool ended = false;
+  while (board->calls < point && !ended) {
+    ended = waitpid(tracer, &status, WNOHANG) == tracer;
+    crew->Replace();
+    crew->SignalAll(SIGCONT);
+  }
+  const auto moment = Clock::now() + std::chrono::microseconds(later);
+  while (Clock::now() < moment) {
+  }
+  if (!ended) ++*died_in_work;
+  const bool reaped = ended || KillAndReap(tracer);
+  const bool whole = crew->RunOn();
+  const bool clean = NothingIsLeft();
+  if (reaped && whole && clean) return true;
+  std::cerr << "stress: at call " << point << " of a tracer of seed " << its << "\n";
+  return false;
+}
+
+int KillPoints(const Options& options) {
+  Dice dice(options.seed, 5);
+  Crew crew(options.seed);
+  uint64_t died = 0;
+  std::cout << "kill-points: --seed " << options.seed << std::endl;
+  for (int i = 0; i < options.points; ++i)
+    if (!KillPoint(&dice, &crew, &died)) return 1;
+  std::cout << "kill-points: " << options.points << ", in " << died << " the tracer was at work\n";
+  return 0;
+}
+
+// Nobody's fuzzer takes everybody for his target, of whom none is; root's has targets that it may
+// destroy.
+bool FuzzRound(uint64_t seed) {
+  Crew victims(seed);
+  Crew bystanders(seed + 1);
+  std::vector<pid_t> strangers = {1, 2, getpid()};
+  for (const Board::Target& target : bystanders.board()->targets) strangers.push_back(target.pid);
+  const pid_t root = StartChild([&] { return RunFuzzer(victims.board(), {}, seed); });
+  const pid_t nobody = StartChild([&] {
+    return test::BecomeUser(test::kNobody) ? RunFuzzer(bystanders.board(), strangers, seed) : 1;
+  });
+  const auto end = Clock::now() + kRound;
+  bool well = true;
+  while (well && Clock::now() < end) {
+    victims.Replace();
+    victims.SignalAll(SIGCONT);
+    well = bystanders.RunOn();
+    usleep(10'000);
+  }
+  if (!well) std::cerr << "stress: a fuzzer harms whom it may not trace\n";
+  well &= KillAndReap(nobody);
+  well &= KillAndReap(root);
+  // What was written into the victims may keep them from running on, and from nothing else.
+  return well & NothingIsLeft();
+}
+
+int Fuzz(const Options& options) {
+  const auto end = Clock::now() + std::chrono::seconds(options.seconds);
+  uint64_t seed = options.seed;
+  do {
+    std::cout << "fuzz: round with --seed " << seed << std::endl;
+    if (!FuzzRound(seed)) return 1;
+    ++seed;
+  } while (Clock::now() < end);
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Stresses the utrace module by chance, and says what does not hold.");
+  app.require_subcommand(1);
+  Options options;
+  int status = 0;
+  const auto add = [&](const char* name, const char* what, int (*run)(const Options&)) {
+    CLI::App* const command = app.add_subcommand(name, what);
+    command->add_option("--seed", options.seed, "of the first round")->capture_default_str();
+    command->callback([&options, &status, run] { status = run(options); });
+    return command;
+  };
+  for (CLI::App* const command :
+       {add("torture", "tracers, debuggers, signals, deaths and freezes at once", Torture),
+        add("fuzz", "calls of the device with arguments by chance", Fuzz)})
+    command->add_option("--seconds", options.seconds, "how long")->capture_default_str();
+  add("kill-points", "a tracer dies at some call, again and again", KillPoints)
+      ->add_option("--points", options.points, "how often")
+      ->capture_default_str();
+
+  // The programs that it runs itself.
+  int board = 0;
+  int index = 0;
+  uint64_t seed = 0;
+  CLI::App* const target = app.add_subcommand("target")->group("");
+  target->add_option("board", board);
+  target->add_option("index", index);
+  target->add_option("seed", seed);
+  target->callback([&] { RunTarget(board, index, seed); });
+  app.add_subcommand("nothing")->group("");
+  CLI11_PARSE(app, argc, argv);
+  return status;
+}
+
+}  // namespace
+}  // namespace utrace::stress
+
+int main(int argc, char** argv) { return utrace::stress::Main(argc, argv); }

@@ -110,6 +110,7 @@ ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void 
 {
 	struct utrace_link *link = to_link(engine);
 	struct task_struct *task = link->utrace->task;
+	unsigned int flags = FOLL_FORCE | (write ? FOLL_WRITE : 0);
 	struct mm_struct *mm = NULL;
 	ssize_t ret;
 
@@ -130,8 +131,7 @@ ssize_t utrace_access_vm(struct utrace_engine *engine, unsigned long addr, void 
 	}
 	up_read(&task->signal->exec_update_lock);
 	if (!ret)
-		ret = k_access_remote_vm(mm, addr, buf, len, FOLL_FORCE | (write ? FOLL_WRITE : 0)) ?:
-			      (len ? -EFAULT : 0);
+		ret = k_access_remote_vm(mm, addr, buf, len, flags) ?: (len ? -EFAULT : 0);
 	if (mm)
 		mmput(mm);
 	return ret;

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/integration/debugger.h"
 #include "tests/integration/step_stop.h"
+#include "tests/integration/tracefs.h"
 
 namespace utrace::test {
 namespace {
@@ -140,18 +141,8 @@ TEST_F(StepTracedCall, TheDebuggerGoesOnByAStepToo) {
 class StepProbe : public StepStop {
  protected:
   void TearDown() override {
-    static_cast<void>(Write("events/uprobes/walk/enable", "0"));
-    static_cast<void>(Write("uprobe_events", "-:uprobes/walk"));
-  }
-  // 0 or an errno.
-  static int Write(const std::string& name, const std::string& line) {
-    const int fd = open(("/sys/kernel/tracing/" + name).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (fd < 0) return errno;
-    const std::string text = line + "\n";
-    const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    const int error = written ? 0 : errno;
-    close(fd);
-    return error;
+    static_cast<void>(WriteTracing("events/uprobes/walk/enable", "0", O_TRUNC));
+    static_cast<void>(WriteTracing("uprobe_events", "-:uprobes/walk", O_APPEND));
   }
   // On the instruction at a place, for whoever runs the program.
   void Probe(unsigned place) {
@@ -170,8 +161,8 @@ class StepProbe : public StepStop {
     std::ostringstream text;
     text << "p:uprobes/walk " << TraceePath("walker") << ":0x" << std::hex
          << places_[place] - begin + offset;
-    ASSERT_EQ(Write("uprobe_events", text.str()), 0) << text.str();
-    ASSERT_EQ(Write("events/uprobes/walk/enable", "1"), 0);
+    ASSERT_EQ(WriteTracing("uprobe_events", text.str(), O_APPEND), 0) << text.str();
+    ASSERT_EQ(WriteTracing("events/uprobes/walk/enable", "1", O_TRUNC), 0);
   }
 };
 

@@ -28,6 +28,7 @@ def steps_of(options):
         Step("vm", [], tests="vm"),
         Step("smoke", [], tests="smoke"),
         Step("seed", [], tests="seed"),
+        Step("stress", [], tests="stress"),
     ]
     if options.full:
         steps.append(Step("full", [], tests="full"))
@@ -40,8 +41,8 @@ def main():
     parser = argparse.ArgumentParser(
         prog="./check",
         description="Sets up and builds everything, then: lint, the models, unit tests, the tests of the VM rig, all "
-                    "behaviour tests on 6.12, the smoke tests on 6.1 and 7.3, and the races on 6.12 with gates. With "
-                    "CI=true a skipped test fails the check.")
+                    "behaviour tests on 6.12, the smoke tests on 6.1 and 7.3, the races on 6.12 with gates, and two "
+                    "minutes of stress. With CI=true a skipped test fails the check.")
     parser.add_argument("--full", action="store_true",
                         help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, the mutations, and "
                              "the demonstration on a fresh Debian 13")

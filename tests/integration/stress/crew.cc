@@ -58,7 +58,8 @@ bool KillAndReap(pid_t pid) {
   return ended;
 }
 
-Crew::Crew(uint64_t seed) : board_(MakeBoard(&fd_)), dice_(seed, 3), cgroup_(MakeCgroup()) {
+Crew::Crew(uint64_t seed, bool quiet)
+    : board_(MakeBoard(&fd_)), dice_(seed, 3), quiet_(quiet), cgroup_(MakeCgroup()) {
   if (cgroup_.empty()) std::cerr << "stress: there is no cgroup2: nothing will be frozen\n";
   for (int i = 0; i < kTargets; ++i) Start(i);
 }
@@ -74,7 +75,7 @@ Crew::~Crew() {
 }
 
 void Crew::Start(int index) {
-  const pid_t pid = StartTarget(fd_, index, dice_.Bits());
+  const pid_t pid = StartTarget(fd_, index, dice_.Bits(), quiet_);
   setpgid(pid, pid);
   board_->targets[index].pid = pid;
   if (!cgroup_.empty()) std::ofstream(cgroup_ + "/cgroup.procs") << pid << std::flush;

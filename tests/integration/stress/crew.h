@@ -22,7 +22,8 @@ bool KillAndReap(pid_t pid);
 // The targets, replaced when they die.
 class Crew {
  public:
-  explicit Crew(uint64_t seed);
+  // Of @quiet ones what they say is thrown away.
+  explicit Crew(uint64_t seed, bool quiet = false);
   // All must end by SIGKILL.
   ~Crew();
   Crew(const Crew&) = delete;
@@ -49,6 +50,7 @@ class Crew {
   int fd_ = -1;
   Board* const board_;
   Dice dice_;
+  const bool quiet_;
   std::string cgroup_;
   int deaths_ = 0;
 };

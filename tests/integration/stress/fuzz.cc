@@ -91,7 +91,7 @@ const std::vector<Request>& Requests() {
        sizeof(utrace_inject),
        {AT(utrace_inject, engine, kEngine), AT(utrace_inject, tid, kThread)}},
       // There is no such call.
-      {_IO(UTRACE_IOC_MAGIC, 0x0c), 64, {}},
+      {UTRACE_IOC_INJECT + 1, 64, {}},
   };
   return requests;
 }
@@ -247,7 +247,7 @@ class Fuzzer {
   std::array<uint64_t, 8> seqs_{};
   Dice dice_;
   int fd_ = -1;
-  alignas(8) std::array<std::byte, 64 * kRoom> buffer_{};
+  alignas(8) std::array<std::byte, 256 * kRoom> buffer_{};
 };
 
 }  // namespace

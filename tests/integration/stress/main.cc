@@ -2,13 +2,14 @@
 // stress: all that the module offers, at once and by chance, for as long as is asked for; each
 // round ends with nobody traced, all targets running on, and nothing left behind.  A round's
 // chances come again with its seed; how its processes interleave does not.
+#include <getopt.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <vector>
@@ -50,7 +51,7 @@ void Disturb(Dice* dice, Crew* crew, std::vector<pid_t>* tracers) {
       if (dice->OneIn(4)) crew->Kill(static_cast<int>(dice->Below(kTargets)));
       break;
     case 1:
-      kill(dice->Among(*tracers), SIGKILL);
+      if (dice->OneIn(4)) kill(dice->Among(*tracers), SIGKILL);
       break;
     case 2:
       kill(dice->Among(*tracers), dice->OneIn(2) ? SIGSTOP : SIGUSR1);
@@ -151,7 +152,7 @@ int KillPoints(const Options& options) {
 // Nobody's fuzzer takes everybody for his target, of whom none is; root's has targets that it may
 // destroy.
 bool FuzzRound(uint64_t seed) {
-  Crew victims(seed);
+  Crew victims(seed, /*quiet=*/true);
   Crew bystanders(seed + 1);
   std::vector<pid_t> strangers = {1, 2, getpid()};
   for (const Board::Target& target : bystanders.board()->targets) strangers.push_back(target.pid);
@@ -168,6 +169,11 @@ bool FuzzRound(uint64_t seed) {
     usleep(10'000);
   }
   if (!well) std::cerr << "stress: a fuzzer harms whom it may not trace\n";
+  for (const pid_t fuzzer : {root, nobody}) {
+    if (waitpid(fuzzer, nullptr, WNOHANG) == 0) continue;
+    std::cerr << "stress: a fuzzer has ended by itself\n";
+    well = false;
+  }
   well &= KillAndReap(nobody);
   well &= KillAndReap(root);
   // What was written into the victims may keep them from running on, and from nothing else.
@@ -185,37 +191,38 @@ int Fuzz(const Options& options) {
   return 0;
 }
 
-int Main(int argc, char** argv) {
-  CLI::App app("Stresses the utrace module by chance, and says what does not hold.");
-  app.require_subcommand(1);
-  Options options;
-  int status = 0;
-  const auto add = [&](const char* name, const char* what, int (*run)(const Options&)) {
-    CLI::App* const command = app.add_subcommand(name, what);
-    command->add_option("--seed", options.seed, "of the first round")->capture_default_str();
-    command->callback([&options, &status, run] { status = run(options); });
-    return command;
-  };
-  for (CLI::App* const command :
-       {add("torture", "tracers, debuggers, signals, deaths and freezes at once", Torture),
-        add("fuzz", "calls of the device with arguments by chance", Fuzz)})
-    command->add_option("--seconds", options.seconds, "how long")->capture_default_str();
-  add("kill-points", "a tracer dies at some call, again and again", KillPoints)
-      ->add_option("--points", options.points, "how often")
-      ->capture_default_str();
+constexpr char kUsage[] =
+    "stress torture [--seed N] [--seconds N]      tracers, debuggers, signals, deaths, freezes\n"
+    "stress fuzz [--seed N] [--seconds N]         calls of the device with arguments by chance\n"
+    "stress kill-points [--seed N] [--points N]   a tracer dies at some call, again and again\n";
 
-  // The programs that it runs itself.
-  int board = 0;
-  int index = 0;
-  uint64_t seed = 0;
-  CLI::App* const target = app.add_subcommand("target")->group("");
-  target->add_option("board", board);
-  target->add_option("index", index);
-  target->add_option("seed", seed);
-  target->callback([&] { RunTarget(board, index, seed); });
-  app.add_subcommand("nothing")->group("");
-  CLI11_PARSE(app, argc, argv);
-  return status;
+int Usage() {
+  std::cerr << kUsage;
+  return 2;
+}
+
+int Main(int argc, char** argv) {
+  static constexpr option kOptions[] = {{"seed", required_argument, nullptr, 's'},
+                                        {"seconds", required_argument, nullptr, 't'},
+                                        {"points", required_argument, nullptr, 'p'},
+                                        {nullptr, 0, nullptr, 0}};
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "nothing") return 0;
+  if (command == "target" && argc == 5)
+    RunTarget(std::atoi(argv[2]), std::atoi(argv[3]), std::strtoull(argv[4], nullptr, 10));
+  Options options;
+  optind = 2;
+  for (int got; (got = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
+    if (got == 's') options.seed = std::strtoull(optarg, nullptr, 0);
+    if (got == 't') options.seconds = std::atoi(optarg);
+    if (got == 'p') options.points = std::atoi(optarg);
+    if (got == '?') return Usage();
+  }
+  if (optind < argc) return Usage();
+  if (command == "torture") return Torture(options);
+  if (command == "fuzz") return Fuzz(options);
+  if (command == "kill-points") return KillPoints(options);
+  return Usage();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/stress/target.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -122,7 +123,7 @@ void Map() {
 
 }  // namespace
 
-pid_t StartTarget(int board, int index, uint64_t seed) {
+pid_t StartTarget(int board, int index, uint64_t seed, bool quiet) {
   const std::string arguments[] = {"stress", "target", std::to_string(board), std::to_string(index),
                                    std::to_string(seed)};
   const pid_t parent = getpid();
@@ -131,6 +132,7 @@ pid_t StartTarget(int board, int index, uint64_t seed) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
+  if (quiet) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
   execl("/proc/self/exe", arguments[0].c_str(), arguments[1].c_str(), arguments[2].c_str(),
         arguments[3].c_str(), arguments[4].c_str(), static_cast<char*>(nullptr));
   std::perror("stress: exec a target");

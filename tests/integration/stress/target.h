@@ -9,8 +9,9 @@
 
 namespace utrace::stress {
 
-// Starts one as a program of its own, in a process group of its own.
-pid_t StartTarget(int board, int index, uint64_t seed);
+// Starts one as a program of its own, in a process group of its own; of a quiet one what it says is
+// thrown away.
+pid_t StartTarget(int board, int index, uint64_t seed, bool quiet);
 
 // What that program does.
 [[noreturn]] void RunTarget(int board, int index, uint64_t seed);

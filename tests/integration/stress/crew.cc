@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/stress/crew.h"
 
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,20 +22,10 @@ namespace {
 using test::Device;
 using test::Eventually;
 
-constexpr char kCgroups[] = "/tmp/stress-cgroup";
-
 std::string ReadWhole(const std::string& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
-}
-
-// Where the kernel has them, else empty.
-std::string MakeCgroup() {
-  mkdir(kCgroups, 0755);
-  if (mount("none", kCgroups, "cgroup2", 0, nullptr) != 0 && errno != EBUSY) return "";
-  const std::string path = std::string(kCgroups) + "/targets";
-  return mkdir(path.c_str(), 0755) == 0 || errno == EEXIST ? path : "";
 }
 
 }  // namespace
@@ -59,8 +47,7 @@ bool KillAndReap(pid_t pid) {
 }
 
 Crew::Crew(uint64_t seed, bool quiet)
-    : board_(MakeBoard(&fd_)), dice_(seed, 3), quiet_(quiet), cgroup_(MakeCgroup()) {
-  if (cgroup_.empty()) std::cerr << "stress: there is no cgroup2: nothing will be frozen\n";
+    : board_(MakeBoard(&fd_)), dice_(seed, 3), quiet_(quiet) {
   for (int i = 0; i < kTargets; ++i) Start(i);
 }
 
@@ -78,7 +65,7 @@ void Crew::Start(int index) {
   const pid_t pid = StartTarget(fd_, index, dice_.Bits(), quiet_);
   setpgid(pid, pid);
   board_->targets[index].pid = pid;
-  if (!cgroup_.empty()) std::ofstream(cgroup_ + "/cgroup.procs") << pid << std::flush;
+  if (!freezer_.Add(pid)) std::cerr << "stress: process " << pid << " cannot be frozen\n";
 }
 
 void Crew::Replace() {
@@ -97,10 +84,6 @@ void Crew::SignalAll(int signo) {
 }
 
 void Crew::Kill(int index) { kill(board_->targets[index].pid, SIGKILL); }
-
-void Crew::Freeze(bool frozen) {
-  if (!cgroup_.empty()) std::ofstream(cgroup_ + "/cgroup.freeze") << (frozen ? 1 : 0) << std::flush;
-}
 
 void Crew::Describe(int index) const {
   const pid_t pid = board_->targets[index].pid;

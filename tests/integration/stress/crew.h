@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 
+#include "tests/integration/freezer.h"
 #include "tests/integration/stress/board.h"
 #include "tests/integration/stress/dice.h"
 
@@ -41,7 +42,7 @@ class Crew {
   bool RunOn();
 
   // By cgroup; thawed with the object.
-  void Freeze(bool frozen);
+  void Freeze(bool frozen) { freezer_.Freeze(frozen); }
 
  private:
   void Start(int index);
@@ -51,7 +52,7 @@ class Crew {
   Board* const board_;
   Dice dice_;
   const bool quiet_;
-  std::string cgroup_;
+  const test::Freezer freezer_;
   int deaths_ = 0;
 };
 

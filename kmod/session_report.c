@@ -6,6 +6,7 @@
 #include <linux/sched/signal.h>
 #include <asm/syscall.h>
 
+#include "compat/call.h"
 #include "compat/worker.h"
 #include "session.h"
 
@@ -77,7 +78,7 @@ static bool session_wants_call(const struct utrace_engine *engine, struct pt_reg
 	rcu_read_lock();
 	calls = rcu_dereference(t->owner->calls);
 	if (calls) {
-		nr = syscall_get_nr(current, regs);
+		nr = utrace_call_index(current, regs);
 		wanted = nr < UTRACE_SYSCALL_SET_BITS && test_bit(nr, calls->bits);
 	}
 	rcu_read_unlock();

@@ -204,7 +204,7 @@ struct utrace_syscall_set {
 	__u32 flags; /* must be 0 */
 	__u64 engine;
 	__u64 bits[UTRACE_SYSCALL_SET_BITS /
-		   64]; /* by x86-64 (or i386) number; all zero: every call */
+		   64]; /* by x86-64 (or i386) number, x32 without its bit; all zero: every call */
 };
 
 struct utrace_set_events {

@@ -19,6 +19,14 @@ static inline bool utrace_call_compat(struct task_struct *task)
 	return syscall_get_arch(task) == AUDIT_ARCH_I386;
 }
 
+/* Its place in the table: x32 calls are those of 64 bits, and say so by a bit of their own. */
+static inline unsigned int utrace_call_index(struct task_struct *task, struct pt_regs *regs)
+{
+	unsigned int nr = syscall_get_nr(task, regs);
+
+	return utrace_call_compat(task) ? nr : nr & ~__X32_SYSCALL_BIT;
+}
+
 /*
  * In the middle of its call, where the result's place still has what the entry put there.  A call
  * that has just ended with -ENOSYS looks the same: it is taken for unfinished.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stops beside the freezer of cgroups: a held thread counts as frozen, and neither lets it run
 // before the other does.
+#include "tests/integration/freezer.h"
+
 #include <sys/syscall.h>
 
 #include "gtest/gtest.h"
 #include "tests/integration/device.h"
-#include "tests/integration/freezer.h"
 #include "tests/integration/harness.h"
 
 namespace utrace::test {

@@ -46,8 +46,7 @@ bool KillAndReap(pid_t pid) {
   return ended;
 }
 
-Crew::Crew(uint64_t seed, bool quiet)
-    : board_(MakeBoard(&fd_)), dice_(seed, 3), quiet_(quiet) {
+Crew::Crew(uint64_t seed, bool quiet) : board_(MakeBoard(&fd_)), dice_(seed, 3), quiet_(quiet) {
   for (int i = 0; i < kTargets; ++i) Start(i);
 }
 

@@ -24,7 +24,8 @@ seed_test(seed_nesting_test seed_main.cc)
 # Here no interleaving needs a gate: these are the tests of the release module, for its mutations.
 foreach(name signal_test signal_effect_test signal_force_test signal_hold_test signal_inject_test
     signal_handler_test jctl_test exit_code_test step_test
-    step_neighbour_test stop_place_test syscall_again_test handover_test nested_test rights_test rights_exec_test compat_test)
+    step_neighbour_test stop_place_test syscall_again_test handover_test nested_test rights_test rights_exec_test compat_test
+    call_neighbour_test)
   add_executable(seed_${name} ${name}.cc)
   set_target_properties(seed_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${integration_tests}")
   target_link_libraries(seed_${name} PRIVATE integration_harness GTest::gtest_main utrace_warnings)

@@ -138,6 +138,11 @@ static int utrace_enter(struct utrace *utrace)
 	int ret = 0;
 
 	read_lock(k_tasklist_lock);
+	/* Before anybody can find it: the thread may be on its way to tell its death just now. */
+	if (READ_ONCE(task->exit_state)) {
+		utrace->dead = true;
+		utrace->exit_reported = true;
+	}
 	hash_add_rcu(table, &utrace->hash, (unsigned long)task);
 	/* Pairs with utrace_drop_mark(). */
 	smp_mb__before_atomic();
@@ -149,9 +154,6 @@ static int utrace_enter(struct utrace *utrace)
 		hash_del_rcu(&utrace->hash);
 		utrace->retired = true;
 		ret = -ESRCH;
-	} else if (READ_ONCE(task->exit_state)) {
-		utrace->dead = true;
-		utrace->exit_reported = true;
 	}
 	read_unlock(k_tasklist_lock);
 

@@ -25,6 +25,11 @@ bool attached[3] = true;
 byte notice[3], answered[3];
 /* The thread sleeps; it is to come by. */
 bool asleep, kicked;
+#ifdef AGAIN
+/* Whoever asks to be told again at the same entry, when nobody holds the thread any more; once each. */
+bool again[3], asked[3];
+#define ANY_AGAIN ((again[0] && attached[0]) || (again[1] && attached[1]) || (again[2] && attached[2]))
+#endif
 /* A stop of whoever has been told that it will be obeyed. */
 bool promised[3];
 bool nested;
@@ -121,12 +126,19 @@ inline hold() {
 	(!asleep)
 }
 
-/* Its callback, which returns STOP. */
-inline call(e) {
+/* A callback, which returns STOP. */
+inline callback(e) {
 	atomic {
 		if
 		:: attached[e] ->
+#ifdef SAME_NUMBER
+			if
+			:: last[e] > 0 -> seq = last[e]
+			:: else -> counter++; seq = counter
+			fi;
+#else
 			counter++; seq = counter;
+#endif
 			handed[SLOT(e, REPORT)] = seq;
 			in_callback = true
 		:: else -> in_callback = false
@@ -141,6 +153,19 @@ inline call(e) {
 			:: else
 			fi
 		};
+		last[e] = seq
+	:: else
+	fi
+}
+
+/* Those of one event: QUIESCE, if it asks for that, and its own. */
+inline call(e) {
+#ifdef QUIESCE
+	callback(e);
+#endif
+	callback(e);
+	if
+	:: in_callback ->
 		if
 		:: nested ->
 #ifndef NOT_NESTED
@@ -151,13 +176,25 @@ inline call(e) {
 		:: else
 		fi
 	:: else
-	fi;
-	last[e] = seq
+	fi
 }
+
+#ifdef AGAIN
+inline call_again(e) {
+	if
+	:: atomic { now[e] -> now[e] = false };
+		call(e)
+	:: else
+	fi
+}
+#endif
 
 proctype thread() {
 	byte seq, pass, last[3];
 	bool in_callback;
+#ifdef AGAIN
+	bool now[3];
+#endif
 
 	do
 	:: pass < PASSES ->
@@ -179,6 +216,26 @@ proctype thread() {
 #endif
 		fi;
 		hold();
+#ifdef AGAIN
+		do
+		:: atomic { pass % 2 == 1 && ANY_AGAIN ->
+				now[0] = again[0]; now[1] = again[1]; now[2] = again[2];
+				again[0] = false; again[1] = false; again[2] = false
+			};
+#if ENGINES > 2
+			call_again(2);
+#endif
+			call_again(1);
+			call_again(0);
+			hold()
+		:: else -> break
+		od;
+		again[0] = false; again[1] = false; again[2] = false;
+#endif
+		/* Whoever was told, again or not, has answered that. */
+		assert(!attached[0] || notice[0] == 0);
+		assert(!attached[1] || notice[1] == 0);
+		assert(!attached[2] || notice[2] == 0);
 		assert(!attached[0] || answered[0] >= last[0]);
 		assert(!attached[1] || answered[1] >= last[1]);
 		assert(!attached[2] || answered[2] >= last[2]);
@@ -213,7 +270,16 @@ proctype controller(byte e) {
 
 end:	do
 	:: atomic { notice[e] > 0 ->
-			seq = notice[e]; notice[e] = 0; answered[e] = seq }
+			seq = notice[e]; notice[e] = 0; answered[e] = seq
+#ifdef AGAIN
+			;
+			if
+			:: asked[e]
+			:: !asked[e] -> asked[e] = true; again[e] = true
+			:: !asked[e]
+			fi
+#endif
+		}
 		atomic { release(e, REPORT, seq); old = seq }
 	:: atomic { old > 0 -> release(e, REPORT, old); old = 0 }
 #ifdef STRAY

@@ -416,7 +416,7 @@ static struct miscdevice chardev = {
 /* No hidden padding, and the same on every side: the others assert these numbers too. */
 static void build_check_abi(void)
 {
-	BUILD_BUG_ON(sizeof(struct utrace_features) != 576);
+	BUILD_BUG_ON(sizeof(struct utrace_features) != 584);
 	BUILD_BUG_ON(sizeof(struct utrace_attach) != 40);
 	BUILD_BUG_ON(sizeof(struct utrace_syscall_set) != 144);
 	BUILD_BUG_ON(sizeof(struct utrace_set_events) != 24);

@@ -200,6 +200,7 @@ static int check_verdict(const struct utrace *utrace, u32 verdict,
 	case UTRACE_SIGNAL_TERM:
 	case UTRACE_SIGNAL_CORE:
 	case UTRACE_SIGNAL_STOP:
+	case UTRACE_SIGNAL_TSTP:
 		/* As the kernel protects it (H-16). */
 		if (utrace->task->signal->flags & SIGNAL_UNKILLABLE)
 			return -EPERM;

@@ -264,6 +264,11 @@ int session_features(struct utrace_features *features)
 			    1u << UTRACE_SINGLESTEP | 1u << UTRACE_BLOCKSTEP | 1u << UTRACE_RESUME |
 			    1u << UTRACE_DETACH;
 	features->target_flags = UTRACE_TARGET_FLAGS_ALL;
+	features->signal_actions =
+		1u << (UTRACE_SIGNAL_DELIVER >> 4) | 1u << (UTRACE_SIGNAL_IGN >> 4) |
+		1u << (UTRACE_SIGNAL_TERM >> 4) | 1u << (UTRACE_SIGNAL_CORE >> 4) |
+		1u << (UTRACE_SIGNAL_STOP >> 4) | 1u << (UTRACE_SIGNAL_TSTP >> 4);
+	features->reserved = 0;
 	features->engines = session_thread_count();
 	memset(features->version, 0, sizeof(features->version));
 	memset(features->hook_names, 0, sizeof(features->hook_names));

@@ -118,7 +118,7 @@ static int session_answer_check(const struct utrace_answer *answer)
 
 	if ((answer->flags & ~UTRACE_ANSWER_FLAGS_ALL) || answer->reserved || answer->tid <= 0 ||
 	    answer->seq == UTRACE_SEQ_LATEST || (answer->action & ~UTRACE_RESUME_MASK) != verdict ||
-	    (verdict & UTRACE_SIGNAL_MASK) > UTRACE_SIGNAL_STOP ||
+	    (verdict & UTRACE_SIGNAL_MASK) > UTRACE_SIGNAL_TSTP ||
 	    (verdict && (answer->flags & UTRACE_ANSWER_SET_CALL)) ||
 	    (signal &&
 	     ((verdict & UTRACE_SIGNAL_MASK) == UTRACE_SIGNAL_IGN || answer->flags != signal)))

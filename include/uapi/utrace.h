@@ -110,6 +110,7 @@ enum utrace_signal_action {
 	UTRACE_SIGNAL_TERM = 0x20, /* the process ends by it, without a core dump */
 	UTRACE_SIGNAL_CORE = 0x30, /* the process dumps core, and ends by it */
 	UTRACE_SIGNAL_STOP = 0x40, /* the process stops by it, as in job control */
+	UTRACE_SIGNAL_TSTP = 0x50, /* the same, but nothing in an orphaned process group */
 };
 
 #define UTRACE_SIGNAL_MASK 0xf0u
@@ -162,6 +163,8 @@ struct utrace_features {
 	__u32 engines;	      /* out: engines that exist just now */
 	char version[32];     /* out: the module's version */
 	char hook_names[512]; /* out: the functions, separated by spaces */
+	__u32 signal_actions; /* out: 1 << (enum utrace_signal_action >> 4) */
+	__u32 reserved;	      /* out: 0 */
 };
 
 #define UTRACE_TARGET_PIDFD (1u << 0) /* target is a pidfd, not a pid */

@@ -23,6 +23,7 @@ DEFINE_STATIC_CALL_NULL(utrace_k_task_participate_group_stop,
 DEFINE_STATIC_CALL_NULL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
 DEFINE_STATIC_CALL_NULL(utrace_k_send_signal_locked, send_signal_locked);
 DEFINE_STATIC_CALL_NULL(utrace_k_send_sig_info, send_sig_info);
+DEFINE_STATIC_CALL_NULL(utrace_k_is_current_pgrp_orphaned, is_current_pgrp_orphaned);
 DEFINE_STATIC_CALL_NULL(utrace_k_user_enable_single_step, user_enable_single_step);
 DEFINE_STATIC_CALL_NULL(utrace_k_user_enable_block_step, user_enable_block_step);
 DEFINE_STATIC_CALL_NULL(utrace_k_user_disable_single_step, user_disable_single_step);
@@ -96,6 +97,8 @@ static struct symbol symbols[] = {
 		 "to put a signal back, or another in its place"),
 	FUNCTION(send_sig_info, "int (int, struct kernel_siginfo *, struct task_struct *)",
 		 "to send a thread a signal of a controller's own"),
+	FUNCTION(is_current_pgrp_orphaned, "int (void)",
+		 "to stop a thread as a terminal's signals would"),
 	FUNCTION(user_enable_single_step, "void (struct task_struct *)",
 		 "to step a thread by one instruction"),
 	FUNCTION(user_enable_block_step, "void (struct task_struct *)",

@@ -25,6 +25,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/static_call.h>
 #include <linux/task_work.h>
+#include <linux/tty.h>
 
 struct utrace_prototype;
 
@@ -53,6 +54,7 @@ DECLARE_STATIC_CALL(utrace_k_task_participate_group_stop, utrace_type_task_parti
 DECLARE_STATIC_CALL(utrace_k_do_notify_parent_cldstop, utrace_type_do_notify_parent_cldstop);
 DECLARE_STATIC_CALL(utrace_k_send_signal_locked, send_signal_locked);
 DECLARE_STATIC_CALL(utrace_k_send_sig_info, send_sig_info);
+DECLARE_STATIC_CALL(utrace_k_is_current_pgrp_orphaned, is_current_pgrp_orphaned);
 DECLARE_STATIC_CALL(utrace_k_user_enable_single_step, user_enable_single_step);
 DECLARE_STATIC_CALL(utrace_k_user_enable_block_step, user_enable_block_step);
 DECLARE_STATIC_CALL(utrace_k_user_disable_single_step, user_disable_single_step);
@@ -118,6 +120,12 @@ static inline int k_send_signal_locked(int sig, struct kernel_siginfo *info,
 static inline int k_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *task)
 {
 	return static_call(utrace_k_send_sig_info)(sig, info, task);
+}
+
+/* Takes tasklist_lock for reading. */
+static inline int k_is_current_pgrp_orphaned(void)
+{
+	return static_call(utrace_k_is_current_pgrp_orphaned)();
 }
 
 /* These three of current.  May sleep. */

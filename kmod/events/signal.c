@@ -42,6 +42,7 @@ static bool is_forced(const struct utrace_pass *pass)
 	case UTRACE_SIGNAL_TERM:
 	case UTRACE_SIGNAL_CORE:
 	case UTRACE_SIGNAL_STOP:
+	case UTRACE_SIGNAL_TSTP:
 		return pass->info->si_signo &&
 		       !(READ_ONCE(current->signal->flags) & SIGNAL_UNKILLABLE);
 	}
@@ -64,6 +65,14 @@ static void settle_signal(struct utrace_pass *pass)
 	copy_siginfo(&utrace->siginfo, pass->info);
 }
 
+/* Nobody would let it go on: then the kernel's own stop signals do nothing either. */
+static void stop_unless_orphaned(struct utrace_pass *pass)
+{
+	u32 verdict = k_is_current_pgrp_orphaned() ? UTRACE_SIGNAL_IGN : UTRACE_SIGNAL_STOP;
+
+	pass->verdict = (pass->verdict & ~UTRACE_SIGNAL_MASK) | verdict;
+}
+
 /* From now on no more are given. */
 static void close_signal(struct utrace_pass *pass)
 {
@@ -72,6 +81,12 @@ static void close_signal(struct utrace_pass *pass)
 	spin_lock_irq(&utrace->lock);
 	settle_signal(pass);
 	utrace->answer = NULL;
+	spin_unlock_irq(&utrace->lock);
+	/* Takes tasklist_lock. */
+	if ((pass->verdict & UTRACE_SIGNAL_MASK) == UTRACE_SIGNAL_TSTP && is_forced(pass))
+		stop_unless_orphaned(pass);
+
+	spin_lock_irq(&utrace->lock);
 	if ((pass->verdict & UTRACE_SIGNAL_MASK) == UTRACE_SIGNAL_IGN ||
 	    !valid_signal(pass->info->si_signo))
 		pass->info->si_signo = 0;

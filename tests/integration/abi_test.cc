@@ -105,7 +105,7 @@ std::vector<CallCase> EveryCallThereIs() {
        UTRACE_ANSWER_FLAGS_ALL,
        {FIELD(utrace_answer, reserved, 1), FIELD(utrace_answer, tid, 0),
         FIELD(utrace_answer, seq, 0), FIELD(utrace_answer, action, UTRACE_STOP),
-        FIELD(utrace_answer, action, UTRACE_RESUME | 0x50),
+        FIELD(utrace_answer, action, UTRACE_RESUME | 0x60),
         FIELD(utrace_answer, action, UTRACE_RESUME | 0x200)}},
       {"Next",
        UTRACE_IOC_NEXT,
@@ -256,6 +256,7 @@ TEST(Abi, SmokeTellsItsFeatures) {
   EXPECT_EQ(features.abi, static_cast<uint32_t>(UTRACE_ABI_VERSION));
   EXPECT_EQ(features.events, UTRACE_EVENTS_ALL);
   EXPECT_EQ(features.target_flags, UTRACE_TARGET_FLAGS_ALL);
+  EXPECT_EQ(features.signal_actions, 0x3fu);
   EXPECT_GT(strlen(features.version), 0u);
   EXPECT_GT(features.hooks, 0u);
   EXPECT_NE(strstr(features.hook_names, "wake_up_new_task"), nullptr);

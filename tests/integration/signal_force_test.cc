@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ namespace {
 constexpr uint32_t kEnd = UTRACE_SIGNAL_TERM;
 constexpr uint32_t kCore = UTRACE_SIGNAL_CORE;
 constexpr uint32_t kStop = UTRACE_SIGNAL_STOP;
+constexpr uint32_t kStopUnlessOrphaned = UTRACE_SIGNAL_TSTP;
 constexpr uint32_t kGoOn = UTRACE_RESUME;
 
 // A core of the tracee would go to a folder of our own.
@@ -151,6 +153,29 @@ TEST_F(ForcedSignal, SmokeItStopsThoughItIsHandled) {
   EXPECT_EQ(Runs(), 1);
 }
 
+// As the kernel's own: in a group whose leader's parent is of another session nobody would let it
+// go on.
+TEST_F(ForcedSignal, AStopAsOfATerminalIsNothingInAnOrphanedGroup) {
+  Handle(SIGUSR1);
+  Do("group");
+  Arm(UTRACE_EVENT(SIGNAL));
+  EXPECT_EQ(Answer(SentAndHeld(), kStopUnlessOrphaned), 0);
+  EXPECT_EQ(StoppedBy(), SIGUSR1);
+  tracee_.Kill(SIGCONT);
+  EXPECT_EQ(Runs(), 0);
+
+  Tracee orphan({"actor"});
+  Device device = Device::Open();
+  const pid_t pid = orphan.pid();
+  ASSERT_EQ(orphan.Ask("call " + std::to_string(SYS_setsid)), std::to_string(pid));
+  ASSERT_GT(device.Attach(pid, UTRACE_EVENT(SIGNAL_TERM)), 0);
+  ASSERT_EQ(kill(pid, SIGUSR1), 0);
+  const utrace_notice notice = device.Next();
+  ASSERT_EQ(notice.event, UTRACE_EVENT(SIGNAL_TERM)) << ToString(notice);
+  EXPECT_EQ(device.Answer(AnswerTo(notice, kStopUnlessOrphaned | kGoOn)), 0);
+  EXPECT_EQ(orphan.Ask("call " + std::to_string(SYS_getpid)), std::to_string(pid));
+}
+
 TEST_F(ForcedSignal, AStopIsTakenBackBySigcontWhileHeld) {
   Handle(SIGUSR1);
   Arm(UTRACE_EVENT(SIGNAL));
@@ -234,7 +259,7 @@ TEST_F(ForcedSignal, ElsewhereThereIsNothingToForce) {
   Handle(SIGUSR1);
   Arm(UTRACE_EVENT(SIGNAL));
   const utrace_notice notice = SentAndHeld();
-  for (const uint32_t unknown : {0x50u, 0xf0u})
+  for (const uint32_t unknown : {0x60u, 0xf0u})
     EXPECT_EQ(Answer(notice, unknown), -EINVAL) << unknown;
   ASSERT_EQ(device_.SetEvents(engine_, 0, UTRACE_EVENT(SYSCALL_ENTRY)), 0);
   EXPECT_EQ(device_.Resume(notice), 0);

@@ -17,7 +17,7 @@ namespace utrace {
 namespace {
 
 // The module checks the same numbers on its side: a change here is a change of the contract.
-static_assert(sizeof(utrace_features) == 576);
+static_assert(sizeof(utrace_features) == 584);
 static_assert(offsetof(utrace_features, version) == 32);
 static_assert(offsetof(utrace_features, hook_names) == 64);
 static_assert(sizeof(utrace_attach) == 40);

@@ -8,6 +8,7 @@
 //   thread                 a thread that has nothing blocked; answers its tid
 //   guest                  a thread that ends when it is told to; answers its tid
 //   leave                  tells all those to end
+//   group                  a process group of its own
 //   child                  a child that ends at once and is not reaped
 //   read FD | pause | sleep | epoll   blocks; answers the result, -errno for an error
 //   take SIG               waits for one that is blocked; answers its number
@@ -183,6 +184,8 @@ int main() {
       answer = std::to_string(Thread());
     } else if (verb == "guest") {
       answer = std::to_string(Guest());
+    } else if (verb == "group") {
+      answer = std::to_string(setpgid(0, 0));
     } else if (verb == "leave") {
       leave = true;
     } else if (verb == "child") {

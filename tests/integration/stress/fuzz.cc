@@ -128,6 +128,15 @@ class Fuzzer {
   }
 
  private:
+  // With nothing behind it, far beyond what a length of chance times a count reaches.
+  static std::byte* Buffer() {
+    constexpr size_t kBehind = size_t{64} << 30;
+    void* const map =
+        mmap(nullptr, kBehind, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED || mprotect(map, size_t{4} << 20, PROT_READ | PROT_WRITE) != 0) abort();
+    return static_cast<std::byte*>(map);
+  }
+
   void Open() {
     if (fd_ >= 0) close(fd_);
     engines_.clear();
@@ -170,13 +179,13 @@ class Fuzzer {
         lseek(fd_, static_cast<off_t>(dice_.Bits()), SEEK_SET);
         break;
       case 1:
-        if (write(fd_, buffer_.data(), dice_.Below(100)) > 0) abort();
+        if (write(fd_, buffer_, dice_.Below(100)) > 0) abort();
         break;
       case 2:
         mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd_, 0);
         break;
       default:
-        ioctl(fd_, dice_.Bits() & 0xffffffff, buffer_.data());
+        ioctl(fd_, dice_.Bits() & 0xffffffff, buffer_);
     }
   }
 
@@ -201,7 +210,7 @@ class Fuzzer {
       case Field::kSeq:
         return dice_.OneIn(3) ? 0 : dice_.Among(seqs_);
       case Field::kBuffer:
-        return dice_.OneIn(10) ? dice_.Bits() : reinterpret_cast<uintptr_t>(buffer_.data());
+        return dice_.OneIn(10) ? dice_.Bits() : reinterpret_cast<uintptr_t>(buffer_);
       case Field::kLength:
         return dice_.Below(kRoom);
       case Field::kAny:
@@ -235,8 +244,12 @@ class Fuzzer {
       if (engines_.size() >= 8) engines_.erase(engines_.begin());
       engines_.push_back(attach.engine);
     } else if (request.number == UTRACE_IOC_NEXT && argument == bytes.data()) {
+      utrace_next next;
+      std::memcpy(&next, bytes.data(), sizeof next);
+      // Else there are chance's numbers, of processes that nobody here may touch.
+      if (next.count == 0 || next.notices != reinterpret_cast<uintptr_t>(buffer_)) return;
       utrace_notice notice;
-      std::memcpy(&notice, buffer_.data(), sizeof notice);
+      std::memcpy(&notice, buffer_, sizeof notice);
       Remember(notice);
     }
   }
@@ -247,7 +260,7 @@ class Fuzzer {
   std::array<uint64_t, 8> seqs_{};
   Dice dice_;
   int fd_ = -1;
-  alignas(8) std::array<std::byte, 256 * kRoom> buffer_{};
+  std::byte* const buffer_ = Buffer();
 };
 
 }  // namespace
@@ -257,8 +270,7 @@ int RunFuzzer(Board* board, const std::vector<pid_t>& strangers, uint64_t seed) 
   std::vector<std::thread> threads;
   for (uint64_t role = 0; role < 4; ++role) {
     threads.emplace_back([=] {
-      // Too large for a thread's stack with what calls it.
-      static thread_local Fuzzer fuzzer(board, strangers, seed, 10 + role);
+      Fuzzer fuzzer(board, strangers, seed, 10 + role);
       fuzzer.Run();
     });
   }

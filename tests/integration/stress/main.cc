@@ -170,8 +170,10 @@ bool FuzzRound(uint64_t seed) {
   }
   if (!well) std::cerr << "stress: a fuzzer harms whom it may not trace\n";
   for (const pid_t fuzzer : {root, nobody}) {
-    if (waitpid(fuzzer, nullptr, WNOHANG) == 0) continue;
-    std::cerr << "stress: a fuzzer has ended by itself\n";
+    int status = 0;
+    if (waitpid(fuzzer, &status, WNOHANG) == 0) continue;
+    std::cerr << "stress: " << (fuzzer == root ? "root's" : "nobody's")
+              << " fuzzer has ended by itself, with status " << status << "\n";
     well = false;
   }
   well &= KillAndReap(nobody);

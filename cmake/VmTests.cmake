@@ -61,17 +61,28 @@ function(vm_program target)
   vm_payload(PATH "bin/${target}" FILE "$<TARGET_FILE:${target}>" TARGET "${target}")
 endfunction()
 
+# vm_races(PATH path-in-payload TARGET target): what the demonstration's races want beside the tools.
+function(vm_races)
+  cmake_parse_arguments(arg "" "PATH;TARGET" "" ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY UTRACE_RACE_FILES "$<TARGET_FILE:${arg_TARGET}>=${arg_PATH}")
+  set_property(GLOBAL APPEND PROPERTY UTRACE_RACE_TARGETS "${arg_TARGET}")
+endfunction()
+
 # Called once, after all of the above: makes the targets payload-<series>, payload-<series>-gates and, without what only
-# tests want, payload-<series>-tools.
+# tests want, payload-<series>-tools and payload-<series>-races.
 function(vm_finish_payload)
   foreach(series IN LISTS UTRACE_SERIES)
-    foreach(variant "" "-gates" "-tools")
+    foreach(variant "" "-gates" "-tools" "-races")
       set(kinds PAYLOAD TESTS_PAYLOAD VM_TEST)
       set(modules kmod utrace_splat utrace_event_count utrace_crash_suspend utrace_livepatch)
       set(module_variant)
       if(variant STREQUAL "-gates")
         set(kinds PAYLOAD TESTS_PAYLOAD GATE_TEST)
         list(APPEND modules utrace_seed)
+        set(module_variant "-gates")
+      elseif(variant STREQUAL "-races")
+        set(kinds PAYLOAD RACE)
+        set(modules kmod utrace_seed)
         set(module_variant "-gates")
       elseif(variant STREQUAL "-tools")
         set(kinds PAYLOAD)

@@ -21,6 +21,11 @@ seed_test(seed_audit_test seed_main.cc)
 seed_test(seed_job_test seed_main.cc)
 seed_test(seed_nesting_test seed_main.cc)
 
+# Two of them are run by the demonstration.
+vm_races(PATH tests/seed_job_test TARGET seed_job_test)
+vm_races(PATH tests/seed_resume_test TARGET seed_resume_test)
+vm_races(PATH tracees/puppet TARGET puppet)
+
 # Here no interleaving needs a gate: these are the tests of the release module, for its mutations.
 foreach(name signal_test signal_effect_test signal_force_test signal_hold_test signal_inject_test
     signal_handler_test jctl_test exit_code_test step_test

@@ -22,7 +22,8 @@ class Build:
         return self.dir / "vm" / "init" / "utrace_vm_init"
 
     def payload(self, kernel, variant):
-        """The folder of a variant: "", "-gates" with the module built with gates, "-tools" without the tests."""
+        """The folder of a variant: "", "-gates" with the module built with gates, "-tools" without the tests,
+        "-races" with gates and two tests."""
         return self.dir / "payload" / f"{kernel.series}{variant}"
 
     def update(self, kernel, variant):

@@ -42,15 +42,22 @@ function(vm_test_binary target)
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${results}/${target}.include.cmake")
 endfunction()
 
-# vm_command_test(name LABEL label [KERNEL series] word...): a command in a guest of its own; its status and the kernel's
-# log say whether it passes.
+# vm_command_test(name LABEL label [KERNEL series] [SMP cpus] [SECONDS most] word...): a command in a guest of its own; its
+# status and the kernel's log say whether it passes.
 function(vm_command_test name)
-  cmake_parse_arguments(arg "" "LABEL;KERNEL" "" ${ARGN})
+  cmake_parse_arguments(arg "" "LABEL;KERNEL;SMP;SECONDS" "" ${ARGN})
   if(NOT arg_KERNEL)
     set(arg_KERNEL 6.12)
   endif()
+  set(options --kernel "${arg_KERNEL}")
+  if(arg_SMP)
+    list(APPEND options --smp "${arg_SMP}")
+  endif()
+  if(arg_SECONDS)
+    list(APPEND options --timeout "${arg_SECONDS}")
+  endif()
   get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)
-  add_test(NAME "${name}" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}" --kernel "${arg_KERNEL}"
+  add_test(NAME "${name}" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}" ${options}
     -- ${arg_UNPARSED_ARGUMENTS})
   # As of a boot of tests: vm/run bounds itself.
   set_tests_properties("${name}" PROPERTIES LABELS "${arg_LABEL}" RUN_SERIAL ON TIMEOUT 14400)

@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <set>
 
 #include "gtest/gtest.h"
 #include "tests/integration/harness.h"
@@ -57,12 +59,21 @@ HeldEverywhere::HeldEverywhere(const Watcher& watcher, uint32_t flags) : pid_(wa
 
 int HeldEverywhere::AnswerAll() {
   int answered = 0;
+  std::set<pid_t> killed;
   for (;;) {
     const utrace_notice notice = device_.Next();
     if (notice.type == UTRACE_NOTICE_HELD) {
       ++answered;
-      EXPECT_EQ(device_.Answer(AnswerTo(notice)), 0);
+      const int error = device_.Answer(AnswerTo(notice));
+      // One that kills itself is told of that call's end, and may be gone by now.
+      if (error == -ESRCH)
+        killed.insert(notice.tid);
+      else
+        EXPECT_EQ(error, 0) << ToString(notice);
+    } else if (notice.type == UTRACE_NOTICE_GONE && killed.erase(notice.tid) != 0) {
+      EXPECT_EQ(notice.result, SIGKILL) << ToString(notice);
     } else if (notice.type == 0 || (notice.type == UTRACE_NOTICE_GONE && notice.tid == pid_)) {
+      EXPECT_TRUE(killed.empty());
       return answered;
     }
   }

@@ -44,8 +44,8 @@ def main():
                     "behaviour tests on 6.12, the smoke tests on 6.1 and 7.3, the races on 6.12 with gates, and two "
                     "minutes of stress. With CI=true a skipped test fails the check.")
     parser.add_argument("--full", action="store_true",
-                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, the mutations, and "
-                             "the demonstration on a fresh Debian 13")
+                        help="all behaviour tests on 6.1, 7.3, 6.12-generic and the debug kernel, more than an hour of "
+                             "stress, the mutations, and the demonstration on a fresh Debian 13")
     options = parser.parse_args()
     steps, progress, begin = steps_of(options), Progress(), time.monotonic()
     # Without a build there is nothing to test; after that each step says something the others do not.

@@ -18,7 +18,8 @@ struct Board {
     // Rises with all that it does, also after an exec.
     std::atomic<uint64_t> beats;
   } targets[kTargets];
-  // What the tracers have done: calls of the device that were begun, and answers that were taken.
+  // Calls of the device: of tracers those that were begun, of fuzzers those that were taken.  And
+  // answers that were taken.
   std::atomic<uint64_t> calls;
   std::atomic<uint64_t> answers;
 };

@@ -51,13 +51,20 @@ Crew::Crew(uint64_t seed, bool quiet) : board_(MakeBoard(&fd_)), dice_(seed, 3),
 }
 
 Crew::~Crew() {
-  Freeze(false);
-  for (const Board::Target& target : board_->targets) {
-    kill(-target.pid, SIGKILL);
-    // Whoever asked has been told that something is wrong already, and its state.
-    KillAndReap(target.pid);
-  }
+  End();
   close(fd_);
+}
+
+bool Crew::End() {
+  bool all = true;
+  Freeze(false);
+  for (Board::Target& target : board_->targets) {
+    const pid_t pid = target.pid.exchange(0);
+    if (pid == 0) continue;
+    kill(-pid, SIGKILL);
+    all &= KillAndReap(pid);
+  }
+  return all;
 }
 
 void Crew::Start(int index) {

@@ -25,7 +25,6 @@ class Crew {
  public:
   // Of @quiet ones what they say is thrown away.
   explicit Crew(uint64_t seed, bool quiet = false);
-  // All must end by SIGKILL.
   ~Crew();
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
@@ -36,6 +35,8 @@ class Crew {
   void Replace();
   void SignalAll(int signo);
   void Kill(int index);
+  // All of them, for good; false if one does not end.
+  bool End();
   // That have been replaced up to now.
   int deaths() const { return deaths_; }
   // All run on, within a second, with nobody to trace them.  Else says what they do, and false.

@@ -238,6 +238,7 @@ class Fuzzer {
     void* const argument =
         dice_.OneIn(40) ? reinterpret_cast<void*>(dice_.Bits()) : static_cast<void*>(bytes.data());
     if (ioctl(fd_, request.number, argument) != 0) return;
+    board_->calls.fetch_add(1, std::memory_order_relaxed);
     if (request.number == UTRACE_IOC_ATTACH && argument == bytes.data()) {
       utrace_attach attach;
       std::memcpy(&attach, bytes.data(), sizeof attach);

@@ -95,20 +95,14 @@ bool TortureRound(uint64_t seed) {
   }
   for (const pid_t tracer : tracers) well &= KillAndReap(tracer);
   well &= crew.RunOn();
+  well &= crew.End();
+  if (crew.board()->answers == 0) {
+    std::cerr << "stress: nobody was held\n";
+    well = false;
+  }
   std::cout << "torture: " << started << " tracers, " << crew.board()->calls << " calls, "
             << crew.board()->answers << " answers, " << crew.deaths() << " targets died\n";
   return well & NothingIsLeft();
-}
-
-int Torture(const Options& options) {
-  const auto end = Clock::now() + std::chrono::seconds(options.seconds);
-  uint64_t seed = options.seed;
-  do {
-    std::cout << "torture: round with --seed " << seed << std::endl;
-    if (!TortureRound(seed)) return 1;
-    ++seed;
-  } while (Clock::now() < end);
-  return 0;
 }
 
 // One tracer, which dies at some call, or soon after it began.
@@ -145,6 +139,11 @@ int KillPoints(const Options& options) {
   std::cout << "kill-points: --seed " << options.seed << std::endl;
   for (int i = 0; i < options.points; ++i)
     if (!KillPoint(&dice, &crew, &died)) return 1;
+  if (!crew.End()) return 1;
+  if (died == 0) {
+    std::cerr << "stress: every tracer had ended before it was killed\n";
+    return 1;
+  }
   std::cout << "kill-points: " << options.points << ", in " << died << " the tracer was at work\n";
   return 0;
 }
@@ -179,15 +178,21 @@ bool FuzzRound(uint64_t seed) {
   well &= KillAndReap(nobody);
   well &= KillAndReap(root);
   // What was written into the victims may keep them from running on, and from nothing else.
+  well &= victims.End();
+  if (victims.board()->calls == 0) {
+    std::cerr << "stress: no call of root's fuzzer was taken\n";
+    well = false;
+  }
   return well & NothingIsLeft();
 }
 
-int Fuzz(const Options& options) {
+// Until the time is up, each with the next seed.
+int Rounds(const Options& options, bool (*round)(uint64_t seed)) {
   const auto end = Clock::now() + std::chrono::seconds(options.seconds);
   uint64_t seed = options.seed;
   do {
-    std::cout << "fuzz: round with --seed " << seed << std::endl;
-    if (!FuzzRound(seed)) return 1;
+    std::cout << "round with --seed " << seed << std::endl;
+    if (!round(seed)) return 1;
     ++seed;
   } while (Clock::now() < end);
   return 0;
@@ -221,8 +226,8 @@ int Main(int argc, char** argv) {
     if (got == '?') return Usage();
   }
   if (optind < argc) return Usage();
-  if (command == "torture") return Torture(options);
-  if (command == "fuzz") return Fuzz(options);
+  if (command == "torture") return Rounds(options, TortureRound);
+  if (command == "fuzz") return Rounds(options, FuzzRound);
   if (command == "kill-points") return KillPoints(options);
   return Usage();
 }

@@ -41,6 +41,35 @@ static bool is_quiet(const struct utrace *utrace)
 	return utrace_task_stopped(utrace) && !smp_load_acquire(&utrace->task->on_cpu);
 }
 
+/* Asleep, or not run yet, and not for its engines: until when is up to others. */
+static bool sleeps_elsewhere(const struct utrace *utrace)
+{
+	return READ_ONCE(utrace->task->__state) != TASK_RUNNING && !utrace_task_stopped(utrace);
+}
+
+/* 0 it can be looked at; 1 it soon can; else an errno.  Lock held. */
+static int check_quiet(const struct utrace_link *link)
+{
+	const struct utrace *utrace = link->utrace;
+	int ret = check_holder(link);
+
+	if (ret || is_quiet(utrace))
+		return ret;
+	if (!sleeps_elsewhere(utrace))
+		return 1;
+	/* Killed while it was held. */
+	if (utrace->task->flags & PF_EXITING)
+		return -ESRCH;
+	/* Its pass goes on, and another engine's callback sleeps; the hold comes after that. */
+	if (utrace->reporting == link || utrace_slot_open(&link->slot[UTRACE_SLOT_REPORT]))
+		return 1;
+	/*
+	 * In a call when it was asked to stop: perhaps it waits for a thread which only our
+	 * caller can let go.
+	 */
+	return -EAGAIN;
+}
+
 int utrace_prepare_examine(struct utrace_engine *engine, struct utrace_examiner *exam)
 {
 	struct utrace_link *link = to_link(engine);
@@ -50,11 +79,11 @@ int utrace_prepare_examine(struct utrace_engine *engine, struct utrace_examiner 
 
 	for (;;) {
 		spin_lock_irq(&utrace->lock);
-		ret = check_holder(link);
+		ret = check_quiet(link);
 		spin_unlock_irq(&utrace->lock);
-		if (ret)
+		if (ret < 0)
 			return ret;
-		if (is_quiet(utrace))
+		if (!ret)
 			break;
 		/*
 		 * Told of the event before the thread sleeps: it is on its way, or woke to join

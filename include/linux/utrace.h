@@ -356,7 +356,9 @@ struct utrace_examiner {
  * goes through utrace_access_vm().
  *
  * Context: may sleep, until the thread that was told to stop is asleep.
- * Return: 0; -EINVAL this engine does not hold it; -ESRCH dead or detached;
+ * Return: 0; -EINVAL this engine does not hold it; -ESRCH dead, dying or detached;
+ *	-EAGAIN it was asked to stop while it slept in a call, or before it was born, and
+ *	stops when that is over: @report_stopped tells;
  *	-EPERM the image was not checked for this engine's owner; -ERESTARTSYS a signal came.
  */
 int __must_check utrace_prepare_examine(struct utrace_engine *engine, struct utrace_examiner *exam);

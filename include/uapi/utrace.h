@@ -378,6 +378,10 @@ struct utrace_inject {
 
 #define UTRACE_EXAMINE_WRITE (1u << 0)
 
+/*
+ * EAGAIN: it was asked to stop and sleeps in a call, or is not born yet: UTRACE_NOTICE_STOPPED
+ * tells when it can be looked at.
+ */
 struct utrace_regs {
 	__u32 size;
 	__u32 flags; /* UTRACE_EXAMINE_WRITE */

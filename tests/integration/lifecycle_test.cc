@@ -2,6 +2,7 @@
 // Birth, exec, exit and death of threads as their engines hear of them.
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,29 @@ TEST(Lifecycle, SmokeCloneTellsTheChild) {
     EXPECT_EQ(device.Resume(notice), 0);
     EXPECT_EQ(tracee.Hear(), std::to_string(notice.result)) << verb;
   }
+}
+
+// The parent is held in vfork(), and only who holds it can have the child be born.
+TEST(Lifecycle, WhoIsNotBornYetCannotBeLookedAt) {
+  Tracee tracee({"actor"});
+  Device device = Device::Open();
+  const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(CLONE), UTRACE_TARGET_CHILDREN);
+  ASSERT_GT(engine, 0);
+  tracee.Tell("vfork");
+  const pid_t child = device.Next().tid;
+  const utrace_notice notice = device.Next();
+  ASSERT_EQ(notice.event, UTRACE_EVENT(CLONE)) << ToString(notice);
+  ASSERT_EQ(notice.result, child);
+  ASSERT_EQ(device.Control(engine, child, UTRACE_STOP), -EINPROGRESS);
+  user_regs_struct values{};
+  EXPECT_EQ(device.Regs(engine, child, &values), -EAGAIN);
+  ASSERT_EQ(device.Resume(notice), 0);
+  const utrace_notice stopped = device.Next();
+  ASSERT_EQ(stopped.type, UTRACE_NOTICE_STOPPED) << ToString(stopped);
+  EXPECT_EQ(stopped.tid, child);
+  EXPECT_EQ(device.Regs(engine, child, &values), 0);
+  EXPECT_EQ(device.Resume(stopped), 0);
+  EXPECT_EQ(tracee.Hear(), std::to_string(child));
 }
 
 TEST(Lifecycle, SmokeExecIsHeldBeforeItsFirstInstruction) {

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,6 +122,9 @@ TEST_P(BlockedIn, AStopDisturbsNothing) {
   EXPECT_EQ(tracee.Hear(200), "");
   EXPECT_EQ(StateOf(tracee.pid()), 'S');
   EXPECT_EQ(device.Next(0).type, 0u);
+  // Nobody waits for a stop that may never come.
+  user_regs_struct values{};
+  EXPECT_EQ(device.Regs(engine, tracee.pid(), &values), -EAGAIN);
   EXPECT_EQ(device.Resume(engine, tracee.pid(), UTRACE_SEQ_LATEST), 0);
   EXPECT_EQ(tracee.Hear(200), "");
   EXPECT_EQ(SwitchesOf(tracee.pid()), switches) << "it was woken";

@@ -91,9 +91,7 @@ void Crew::SignalAll(int signo) {
 
 void Crew::Kill(int index) { kill(board_->targets[index].pid, SIGKILL); }
 
-void Crew::Describe(int index) const {
-  const pid_t pid = board_->targets[index].pid;
-  std::cerr << "stress: target " << pid << " does not run on:\n";
+void Describe(pid_t pid) {
   for (const pid_t tid : test::ThreadsOf(pid)) {
     const std::string task = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid);
     std::cerr << task << ": " << ReadWhole(task + "/stat") << ReadWhole(task + "/syscall")
@@ -127,7 +125,10 @@ bool Crew::RunOn() {
           return board_->targets[i].pid != pids[i] || board_->targets[i].beats != before[i];
         },
         1000);
-    if (!runs) Describe(i);
+    if (!runs) {
+      std::cerr << "stress: target " << pids[i] << " does not run on:\n";
+      Describe(pids[i]);
+    }
     all &= runs;
   }
   return all;

@@ -19,6 +19,8 @@ namespace utrace::stress {
 pid_t StartChild(const std::function<int()>& body);
 // SIGKILL, and its end; false if it does not end in time.
 bool KillAndReap(pid_t pid);
+// What its threads and their children do in the kernel, on stderr.
+void Describe(pid_t pid);
 
 // The targets, replaced when they die.
 class Crew {
@@ -47,7 +49,6 @@ class Crew {
 
  private:
   void Start(int index);
-  void Describe(int index) const;
 
   int fd_ = -1;
   Board* const board_;

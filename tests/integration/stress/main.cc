@@ -115,7 +115,15 @@ bool KillPoint(Dice* dice, Crew* crew, uint64_t* died_in_work) {
   const pid_t tracer = StartChild([&] { return RunTracer(board, its); });
   int status = 0;
   bool ended = false;
+  const auto patience = Clock::now() + std::chrono::seconds(20);
   while (board->calls < point && !ended) {
+    if (Clock::now() > patience) {
+      std::cerr << "stress: tracer " << tracer << " does no more calls after " << board->calls
+                << ":\n";
+      Describe(tracer);
+      for (const Board::Target& target : board->targets) Describe(target.pid);
+      return false;
+    }
     ended = waitpid(tracer, &status, WNOHANG) == tracer;
     crew->Replace();
     crew->SignalAll(SIGCONT);

@@ -124,6 +124,8 @@ static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 f
 		if (!ret) {
 			if (flags & UTRACE_ATTACH_NESTED)
 				link->flags |= UTRACE_LINK_NESTED;
+			if (flags & UTRACE_ATTACH_INTERCEPT)
+				link->flags |= UTRACE_LINK_INTERCEPT;
 			if (owner)
 				link->label = utrace_task_label(target);
 			ret = utrace_link_attach(link, flags);

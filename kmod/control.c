@@ -234,12 +234,14 @@ int utrace_barrier(struct utrace_engine *engine)
 
 	if (utrace->task == current)
 		return 0;
-	/* Cleared, and waiters woken, under the lock and after the result was applied: tell(). */
-	ret = wait_event_interruptible(utrace->barrier, READ_ONCE(utrace->reporting) != link);
-	if (ret)
-		return ret;
 	spin_lock_irq(&utrace->lock);
-	if (is_off(link))
+	/*
+	 * Cleared, and waiters looked for, under this lock and after the result was applied:
+	 * tell().
+	 */
+	ret = wait_event_interruptible_lock_irq(utrace->barrier, utrace->reporting != link,
+						utrace->lock);
+	if (!ret && is_off(link))
 		ret = -ESRCH;
 	spin_unlock_irq(&utrace->lock);
 	return ret;

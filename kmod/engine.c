@@ -213,10 +213,14 @@ bool utrace_end_step(struct utrace *utrace)
 static void sum_list(struct utrace *utrace, const struct list_head *list)
 {
 	const struct utrace_link *link;
+	u32 heard;
 
 	list_for_each_entry(link, list, entry) {
+		heard = link->events & link->hears;
 		utrace->events |= link->events | UTRACE_EVENT(REAP);
-		utrace->heard |= link->events & link->hears;
+		utrace->heard |= heard;
+		if ((heard & UTRACE_EVENT(SIGNAL_IGN)) && (link->flags & UTRACE_LINK_INTERCEPT))
+			utrace->intercepts = true;
 	}
 }
 
@@ -225,6 +229,7 @@ void utrace_sum_events(struct utrace *utrace)
 	lockdep_assert_held(&utrace->lock);
 	utrace->events = 0;
 	utrace->heard = 0;
+	utrace->intercepts = false;
 	sum_list(utrace, &utrace->attached);
 	sum_list(utrace, &utrace->attaching);
 	if (!utrace->retired)

@@ -18,6 +18,7 @@
 #define UTRACE_LINK_AWAITED   (1u << 6) /* was told that a debugger waits */
 #define UTRACE_LINK_NESTED    (1u << 7) /* asks for nested mode.  Never changes */
 #define UTRACE_LINK_UNTOLD    (1u << 8) /* of the call's entry, and so of its end */
+#define UTRACE_LINK_INTERCEPT (1u << 9) /* wants ignored signals queued.  Never changes */
 
 /* Kept small: with the session's part it is what one attachment costs. */
 struct utrace_link {

@@ -67,7 +67,9 @@ static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32
 	case UTRACE_EVENT(SIGNAL_TERM):
 	case UTRACE_EVENT(SIGNAL_CORE):
 	case UTRACE_EVENT(SIGNAL_HANDLER):
-		return ops->report_signal(action | pass->verdict, engine, pass->event, pass->info);
+		return ops->report_signal(action | pass->verdict |
+						  (pass->dropped ? UTRACE_SIGNAL_DROPPED : 0),
+					  engine, pass->event, pass->info);
 	case UTRACE_EVENT(JCTL):
 		return ops->report_jctl(action, engine, pass->jctl_type, pass->jctl_notify);
 	case UTRACE_EVENT(CLONE):
@@ -138,6 +140,7 @@ static u32 call(struct utrace_pass *pass, struct utrace_link *link, bool quiesce
 static void tell(struct utrace_pass *pass, struct utrace_link *link)
 {
 	struct utrace *utrace = pass->utrace;
+	u32 verdict;
 	bool off;
 
 	/* The lock was dropped since it was found. */
@@ -149,8 +152,11 @@ static void tell(struct utrace_pass *pass, struct utrace_link *link)
 		call(pass, link, true);
 	/* Read anew: the quiesce call may have asked for this very event. */
 	if (!(link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING)) &&
-	    (link->events & link->hears & pass->event))
-		pass->verdict = utrace_verdict(call(pass, link, false));
+	    (link->events & link->hears & pass->event)) {
+		verdict = utrace_verdict(call(pass, link, false));
+		if (!pass->dropped)
+			pass->verdict = verdict;
+	}
 	utrace->reporting = NULL;
 	/* Told. */
 	link->flags &=

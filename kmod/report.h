@@ -11,6 +11,7 @@ struct utrace_pass {
 	bool may_stop; /* a STOP means something here */
 	bool late;     /* but it takes effect later, in nested mode too */
 	bool resumed;  /* a further pass at the same entry, for those that asked */
+	bool dropped;  /* a signal about which nothing is to be decided any more */
 
 	/* What the event's callback is given. */
 	struct pt_regs *regs;

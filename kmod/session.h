@@ -122,6 +122,8 @@ struct session_thread {
 	bool handed_over : 1;
 	/* Held at a call or a signal about which an engine before has decided. */
 	bool decided : 1;
+	/* Held at a signal that was dropped when it was sent. */
+	bool dropped : 1;
 	/* Its registers are being written: nobody may let it go just now. */
 	bool examined;
 };

@@ -51,6 +51,8 @@ int session_join(struct session_engine *se, struct task_struct *task, bool newbo
 		flags |= UTRACE_ATTACH_INHERIT;
 	if (se->flags & UTRACE_TARGET_NESTED)
 		flags |= UTRACE_ATTACH_NESTED;
+	if (se->flags & UTRACE_TARGET_INTERCEPT)
+		flags |= UTRACE_ATTACH_INTERCEPT;
 
 	t = session_thread_create(se, task);
 	if (IS_ERR(t))
@@ -226,7 +228,8 @@ int session_attach(struct utrace_session *session, struct utrace_attach *attach)
 	if ((attach->flags & ~UTRACE_TARGET_FLAGS_ALL) || (attach->events & ~events) ||
 	    attach->reserved ||
 	    ((attach->flags & UTRACE_TARGET_TRACE) &&
-	     (attach->flags & (UTRACE_TARGET_HANDOVER | UTRACE_TARGET_NESTED))))
+	     (attach->flags &
+	      (UTRACE_TARGET_HANDOVER | UTRACE_TARGET_NESTED | UTRACE_TARGET_INTERCEPT))))
 		return -EINVAL;
 
 	task = session_target(attach);

@@ -116,6 +116,8 @@ static void session_fill_held(struct session_thread *t, struct utrace_notice *no
 		notice->flags |= UTRACE_NOTICE_RESUMED;
 	if (t->decided)
 		notice->flags |= UTRACE_NOTICE_DECIDED;
+	if (t->dropped)
+		notice->flags |= UTRACE_NOTICE_DROPPED;
 	session_fill_call(t, notice);
 	if (session_has_signal(t))
 		memcpy(notice->siginfo, utrace_signal_info(t->engine), sizeof(notice->siginfo));

@@ -31,7 +31,7 @@ void session_wake(struct utrace_session *session)
  * too.
  */
 static u32 session_hold_decided(struct utrace_engine *engine, unsigned int event, s32 value,
-				bool decided)
+				bool decided, bool dropped)
 {
 	struct session_thread *t = engine->data;
 	struct utrace_session *session = t->owner->session;
@@ -47,6 +47,7 @@ static u32 session_hold_decided(struct utrace_engine *engine, unsigned int event
 		t->event = event;
 		t->value = value;
 		t->decided = decided;
+		t->dropped = dropped;
 		session_post(t, UTRACE_NOTICE_HELD);
 	}
 	spin_unlock_irqrestore(&session->lock, irq);
@@ -58,7 +59,7 @@ static u32 session_hold_decided(struct utrace_engine *engine, unsigned int event
 
 static u32 session_hold(struct utrace_engine *engine, unsigned int event, s32 value)
 {
-	return session_hold_decided(engine, event, value, false);
+	return session_hold_decided(engine, event, value, false, false);
 }
 
 static bool session_wants(const struct utrace_engine *engine, unsigned int event)
@@ -102,7 +103,8 @@ static u32 session_report_syscall_entry(u32 action, struct utrace_engine *engine
 	/* Who asked to be told again is, whatever has been made of the call. */
 	if (!resumed && !session_wants_call(engine, regs))
 		return call | UTRACE_RESUME;
-	return call | session_hold_decided(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY, resumed, call);
+	return call |
+	       session_hold_decided(engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY, resumed, call, false);
 }
 
 static u32 session_report_syscall_exit(u32 action, struct utrace_engine *engine,
@@ -122,7 +124,8 @@ static u32 session_report_signal(u32 action, struct utrace_engine *engine, u32 e
 
 	if (!session_wants(engine, bit))
 		return verdict | UTRACE_RESUME;
-	return verdict | session_hold_decided(engine, bit, info->si_signo, verdict);
+	return verdict | session_hold_decided(engine, bit, info->si_signo, verdict,
+					      action & UTRACE_SIGNAL_DROPPED);
 }
 
 static u32 session_report_jctl(u32 action, struct utrace_engine *engine, int type, int notify)

@@ -200,7 +200,8 @@ void utrace_set_flags(struct utrace *utrace)
 	unsigned long *work = &task_thread_info(task)->syscall_work;
 
 	utrace_receive(&utrace->receiver,
-		       utrace->retired ? 0 : utrace->heard & UTRACE_EVENTS_SIGNAL);
+		       utrace->retired ? 0 : utrace->heard & UTRACE_EVENTS_SIGNAL,
+		       utrace->intercepts);
 	if (!utrace->retired)
 		set_bit(UTRACE_WORK_BIT, work);
 	else if (task == current || !test_bit(SYSCALL_WORK_BIT_SYSCALL_AUDIT, work))

@@ -94,6 +94,8 @@ struct utrace {
 	/* Superset of the engines' events; and of those that some callback waits for. */
 	u32 events;
 	u32 heard;
+	/* Some of those that hear of SIGNAL_IGN want the signal queued. */
+	bool intercepts;
 
 	/* Engines the passes see, in attach order; and those that wait for the next pass. */
 	struct list_head attached;

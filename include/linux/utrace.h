@@ -53,7 +53,9 @@ struct utrace_engine;
  *	UTRACE_EVENTS_SIGNAL, is what would be.  @info may be changed, its si_signo too; the
  *	returned action carries enum utrace_signal_action: DELIVER by its disposition, or IGN, TERM,
  *	CORE or STOP whatever that says, and UTRACE_SIGNAL_HOLD, which is nothing at a fault.
- *	Signals whose disposition the kernel made unchangeable are not told.  And, with @event
+ *	Signals whose disposition the kernel made unchangeable are not told.  One that is ignored
+ *	is dropped when it is sent, and told afterwards, with UTRACE_SIGNAL_DROPPED, unless some
+ *	engine that asks for SIGNAL_IGN has UTRACE_ATTACH_INTERCEPT.  And, with @event
  *	UTRACE_EVENT(SIGNAL_HANDLER), when a handler's frame has just been built: then @info and
  *	what is returned about the signal change nothing
  * @report_jctl: @type CLD_STOPPED: the thread is about to stop with its group, and @notify is
@@ -146,6 +148,8 @@ static inline u32 utrace_signal_action(u32 action)
 #define UTRACE_ATTACH_INHERIT \
 	0x40u /* @target is the child of a report_clone() to this owner's engine */
 #define UTRACE_ATTACH_NESTED 0x80u /* the thread's holds are nested while this engine is on it */
+/* Ignored signals that it asks for are queued: see UTRACE_TARGET_INTERCEPT. */
+#define UTRACE_ATTACH_INTERCEPT 0x100u
 
 /**
  * struct utrace_owner - by whose rights an engine is attached
@@ -163,7 +167,7 @@ struct utrace_owner {
  * utrace_attach_task - attach an engine to a thread, or look one up
  * @target: the thread; the caller holds a reference
  * @flags: UTRACE_ATTACH_MATCH_*, UTRACE_ATTACH_CREATE, UTRACE_ATTACH_EXCLUSIVE, and of a new one
- *	UTRACE_ATTACH_INHERIT, UTRACE_ATTACH_NESTED
+ *	UTRACE_ATTACH_INHERIT, UTRACE_ATTACH_NESTED, UTRACE_ATTACH_INTERCEPT
  * @ops: its callbacks, or what to match
  * @data: its data, or what to match
  * @owner: by whose rights, NULL for the kernel's; valid until @ops->release

@@ -36,9 +36,8 @@ enum utrace_event {
 	/* A signal was taken off its queue, and next ... */
 	UTRACE_EVENT_BIT_SIGNAL, /* its handler runs */
 	/*
-	 * ... nothing is done about it.  To ask for this is to have ignored signals queued, which
-	 * without an engine are dropped when they are sent: they wake the thread, and some calls,
-	 * such as epoll_wait, then end with EINTR.
+	 * It is ignored, and was dropped when it was sent: told afterwards, and disturbs nothing.
+	 * With UTRACE_TARGET_INTERCEPT, or if it was blocked, before it is dropped.
 	 */
 	UTRACE_EVENT_BIT_SIGNAL_IGN,
 	UTRACE_EVENT_BIT_SIGNAL_STOP, /* the process stops */
@@ -122,6 +121,12 @@ enum utrace_signal_action {
  */
 #define UTRACE_SIGNAL_HOLD 0x100u
 
+/*
+ * To a callback, with SIGNAL_IGN: it was dropped when it was sent, and what is returned about it
+ * changes nothing.
+ */
+#define UTRACE_SIGNAL_DROPPED 0x200u
+
 /* All that may come with an enum utrace_resume_action. */
 #define UTRACE_VERDICT_MASK (UTRACE_SIGNAL_MASK | UTRACE_SIGNAL_HOLD)
 
@@ -181,8 +186,14 @@ struct utrace_features {
  * attached last, the one closest to the program, to the first; elsewhere from the first to the
  * last.  Not with TRACE.
  */
-#define UTRACE_TARGET_NESTED	(1u << 5)
-#define UTRACE_TARGET_FLAGS_ALL 0x3fu
+#define UTRACE_TARGET_NESTED (1u << 5)
+/*
+ * With SIGNAL_IGN: what the program ignores is queued, and told before it is dropped, so that it
+ * can be made something else.  That wakes the thread, and breaks calls that do not go on after a
+ * signal, as epoll_wait(): EINTR.  Not with TRACE.
+ */
+#define UTRACE_TARGET_INTERCEPT (1u << 6)
+#define UTRACE_TARGET_FLAGS_ALL 0x7fu
 
 struct utrace_attach {
 	__u32 size;
@@ -285,6 +296,12 @@ enum utrace_gone_reason {
  * forced.  Unless this one decides otherwise, that stands.
  */
 #define UTRACE_NOTICE_DECIDED (1u << 3)
+/*
+ * At SIGNAL_IGN: it was dropped when it was sent, which nobody stopped by UTRACE_TARGET_INTERCEPT.
+ * Told afterwards, once however often it was sent; nothing is to be decided about it, and siginfo
+ * has its number alone.
+ */
+#define UTRACE_NOTICE_DROPPED (1u << 4)
 
 struct utrace_notice {
 	__u32 size; /* of each notice in the batch */

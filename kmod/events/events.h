@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/signal_types.h>
 
+struct utrace_receiver;
 struct pt_regs;
 
 /* Before the call, before ptrace and seccomp.  True: skip it, regs hold the result. */
@@ -32,6 +33,12 @@ void utrace_report_audit(void);
  * nothing is.
  */
 bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queued);
+
+/*
+ * The kernel has dropped a signal that was sent to @receiver's thread: it is told before the
+ * thread next comes to user mode, and not woken for that.  Any context, siglock held.
+ */
+void utrace_note_dropped(struct utrace_receiver *receiver, int sig);
 
 /* Current is about to run a handler for @info, in the frame that was just built. */
 void utrace_report_handler(const kernel_siginfo_t *info);

@@ -41,6 +41,7 @@ void utrace_work(struct callback_head *head)
 	utrace_gate(UTRACE_GATE_NOTE_TAKEN, current);
 	if (!leave) {
 		utrace_report_step(utrace);
+		utrace_report_dropped(utrace);
 		utrace_run_pass(&pass);
 		utrace_hold(utrace, 0);
 		utrace_step_arm(utrace);

@@ -10,6 +10,7 @@
 #include "../report.h"
 #include "../stop.h"
 #include "events.h"
+#include "resume.h"
 #include "step.h"
 
 /* What would be done about it, 0 if it is not to be told.  siglock held. */
@@ -189,6 +190,51 @@ bool utrace_report_signal(kernel_siginfo_t *info, enum pid_type type, bool queue
 	if (hold)
 		put_back(sig, copy, type);
 	return true;
+}
+
+void utrace_note_dropped(struct utrace_receiver *receiver, int sig)
+{
+	struct utrace *utrace = container_of(receiver, struct utrace, receiver);
+
+	receiver->dropped |= BIT_ULL(sig - 1);
+	/* Also where it was noted before: the work may just have taken the others. */
+	utrace_kick(utrace, false);
+}
+
+static u64 take_dropped(struct utrace *utrace)
+{
+	u64 dropped;
+
+	spin_lock_irq(own_siglock());
+	dropped = utrace->receiver.dropped;
+	utrace->receiver.dropped = 0;
+	spin_unlock_irq(own_siglock());
+	return dropped;
+}
+
+void utrace_report_dropped(struct utrace *utrace)
+{
+	struct utrace_pass pass = {
+		.utrace = utrace,
+		.event = UTRACE_EVENT(SIGNAL_IGN),
+		.may_stop = true,
+		.dropped = true,
+	};
+	kernel_siginfo_t info;
+	u64 dropped;
+
+	/* Noted before the work was queued; who is too late for this look queues it again. */
+	dropped = READ_ONCE(utrace->receiver.dropped) ? take_dropped(utrace) : 0;
+	for (; dropped && utrace_is_heard(utrace, pass.event); dropped &= dropped - 1) {
+		/* As of one that was not queued for want of memory. */
+		clear_siginfo(&info);
+		info.si_signo = __ffs64(dropped) + 1;
+		info.si_code = SI_USER;
+		copy_siginfo(&utrace->siginfo, &info);
+		pass.info = &info;
+		utrace_run_pass(&pass);
+		utrace_hold(utrace, pass.event);
+	}
 }
 
 void utrace_report_handler(const kernel_siginfo_t *info)

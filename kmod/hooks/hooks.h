@@ -47,6 +47,10 @@ struct utrace_receiver {
 	struct task_struct *task;
 	/* UTRACE_EVENTS_SIGNAL, 0: not in the table. */
 	u32 events;
+	/* What it ignores is to be queued. */
+	bool intercepts;
+	/* Else noted here, bit 0 for signal 1, until it is told.  Under siglock. */
+	u64 dropped;
 	/* Under siglock, while a sender is at work: the next of those that were lent to. */
 	struct utrace_receiver *lent;
 };
@@ -56,7 +60,7 @@ struct utrace_receiver {
  * caller's to order, with interrupts off.  Its memory, and its task's, stay for an RCU grace
  * period.
  */
-void utrace_receive(struct utrace_receiver *receiver, u32 events);
+void utrace_receive(struct utrace_receiver *receiver, u32 events, bool intercepts);
 
 /* For people: names of the functions hooked just now, separated by spaces.  Returns how many. */
 unsigned int utrace_hooks_names(char *buf, size_t size);

@@ -11,6 +11,7 @@
 #include <linux/signal.h>
 #include <linux/spinlock.h>
 
+#include "../events/events.h"
 #include "../include/uapi/utrace.h"
 #include "hook.h"
 #include "hooks.h"
@@ -19,10 +20,11 @@ struct hlist_head utrace_receivers[1 << UTRACE_RECEIVER_BITS];
 /* Orders changes of the table; it is read under RCU.  Innermost. */
 static DEFINE_SPINLOCK(receivers_lock);
 
-void utrace_receive(struct utrace_receiver *receiver, u32 events)
+void utrace_receive(struct utrace_receiver *receiver, u32 events, bool intercepts)
 {
 	bool was = receiver->events;
 
+	WRITE_ONCE(receiver->intercepts, intercepts);
 	WRITE_ONCE(receiver->events, events);
 	if (was == !!events)
 		return;
@@ -63,21 +65,34 @@ static bool may_lend(const struct task_struct *task, int sig)
 	return !sig_kernel_only(sig) && !(task->signal->flags & SIGNAL_UNKILLABLE);
 }
 
-/* Would it be ignored?  @task is the one it is sent to, for the group or itself. */
+/*
+ * Would it be ignored?  @task is the one it is sent to, for the group or itself.  Nothing may wake
+ * it for a signal that does nothing, unless an engine says that it may (H-14).
+ */
 bool utrace_instead_prepare_signal(int sig, struct task_struct *task, bool force)
 {
 	UTRACE_HOOK(prepare_signal);
-	struct utrace_receiver *receiver;
+	struct utrace_receiver *receiver, *hears = NULL;
 	bool lent = false, deliver;
 
 	rcu_read_lock();
-	if (may_lend(task, sig))
-		hlist_for_each_entry_rcu(receiver, utrace_receiver_bucket(task->signal), node)
-			if (receiver->task == task)
+	if (may_lend(task, sig)) {
+		hlist_for_each_entry_rcu(receiver, utrace_receiver_bucket(task->signal), node) {
+			if (receiver->task != task ||
+			    !(READ_ONCE(receiver->events) & UTRACE_EVENT(SIGNAL_IGN)))
+				continue;
+			if (READ_ONCE(receiver->intercepts))
 				lent |= lend(receiver, task, sig, UTRACE_EVENT(SIGNAL_IGN));
+			else
+				hears = receiver;
+		}
+	}
 	deliver = utrace_original_prepare_signal(sig, task, force);
 	if (lent)
 		sigdelset(&task->real_blocked, sig);
+	/* Of a group that exits nothing is ignored: it is gone. */
+	else if (hears && !deliver && !(task->signal->flags & SIGNAL_GROUP_EXIT))
+		utrace_note_dropped(hears, sig);
 	rcu_read_unlock();
 	return deliver;
 }

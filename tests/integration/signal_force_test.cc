@@ -75,7 +75,7 @@ TEST_F(ForcedSignal, SmokeTheEndComesThoughItIsHandled) {
 
 TEST_F(ForcedSignal, TheEndComesThoughItIsIgnored) {
   Do("ignore " + std::to_string(SIGUSR1));
-  Arm(UTRACE_EVENT(SIGNAL_IGN));
+  Arm(UTRACE_EVENT(SIGNAL_IGN), UTRACE_TARGET_INTERCEPT);
   EXPECT_EQ(Answer(SentAndHeld(SIGUSR1, UTRACE_EVENT(SIGNAL_IGN)), kEnd), 0);
   EXPECT_EQ(Ends(), Ended(SIGUSR1));
 }

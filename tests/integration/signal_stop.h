@@ -40,7 +40,9 @@ inline utrace_answer Instead(const utrace_notice& notice, const siginfo_t& info)
 
 class SignalStop : public testing::Test {
  protected:
-  void Arm(uint32_t events) { ASSERT_GT(engine_ = device_.Attach(tracee_.pid(), events), 0); }
+  void Arm(uint32_t events, uint32_t flags = 0) {
+    ASSERT_GT(engine_ = device_.Attach(tracee_.pid(), events, flags), 0);
+  }
   void Do(const std::string& line) { ASSERT_EQ(tracee_.Ask(line), "0") << line; }
   void Handle(int signo, const std::string& how = "") {
     Do("handle " + std::to_string(signo) + " " + how);

@@ -169,7 +169,7 @@ TEST_F(SignalStop, AFaultReplacedIsTheOtherSignalAndToldOnce) {
 
 // By default nobody learns of it, and the call it is in goes on.
 TEST_F(SignalStop, SmokeADefaultIgnoredOneIsTold) {
-  Arm(UTRACE_EVENT(SIGNAL_IGN));
+  Arm(UTRACE_EVENT(SIGNAL_IGN), UTRACE_TARGET_INTERCEPT);
   tracee_.Tell("child");
   const utrace_notice notice = Held(UTRACE_EVENT(SIGNAL_IGN), SIGCHLD);
   const siginfo_t info = InfoOf(notice);
@@ -183,7 +183,7 @@ TEST_F(SignalStop, SmokeADefaultIgnoredOneIsTold) {
 TEST_F(SignalStop, AnIgnoredOneIsToldAndCanBeMadeAnother) {
   Do("ignore " + std::to_string(SIGUSR1));
   Handle(SIGUSR2);
-  Arm(UTRACE_EVENT(SIGNAL_IGN));
+  Arm(UTRACE_EVENT(SIGNAL_IGN), UTRACE_TARGET_INTERCEPT);
   Send(SIGUSR1);
   const utrace_notice notice = Held(UTRACE_EVENT(SIGNAL_IGN), SIGUSR1);
   siginfo_t info = InfoOf(notice);
@@ -194,7 +194,7 @@ TEST_F(SignalStop, AnIgnoredOneIsToldAndCanBeMadeAnother) {
 
 // What a sender changed for a moment is as before.
 TEST_F(SignalStop, AnIgnoredOneNobodyAsksForAnyMoreDisturbsNothing) {
-  Arm(UTRACE_EVENT(SIGNAL_IGN));
+  Arm(UTRACE_EVENT(SIGNAL_IGN), UTRACE_TARGET_INTERCEPT);
   ASSERT_EQ(kill(tracee_.pid(), SIGWINCH), 0);
   const utrace_notice notice = Held(UTRACE_EVENT(SIGNAL_IGN), SIGWINCH);
   ASSERT_EQ(device_.SetEvents(engine_, 0, 0), 0);
@@ -205,13 +205,88 @@ TEST_F(SignalStop, AnIgnoredOneNobodyAsksForAnyMoreDisturbsNothing) {
   EXPECT_EQ(tracee_.Hear(300), "");
 }
 
-// Where nobody asked for it nothing is queued, so nothing wakes the thread (H-14).
-TEST_F(SignalStop, AnIgnoredOneNobodyAskedForDisturbsNothing) {
-  Arm(UTRACE_EVENTS_SIGNAL & ~UTRACE_EVENT(SIGNAL_IGN));
+// Nothing is queued, so nothing wakes the thread: neither where nobody asked for it nor where
+// somebody did, who is told when it comes by (H-14).
+class IgnoredWhileItWaits : public SignalStop,
+                            public testing::WithParamInterface<std::tuple<uint32_t, uint32_t>> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Signal, IgnoredWhileItWaits,
+    testing::Combine(testing::Values(UTRACE_EVENTS_SIGNAL & ~UTRACE_EVENT(SIGNAL_IGN),
+                                     UTRACE_EVENTS_SIGNAL),
+                     testing::Values(0, UTRACE_TARGET_NESTED, UTRACE_TARGET_TRACE)));
+
+TEST_P(IgnoredWhileItWaits, DisturbsNothing) {
+  Arm(std::get<0>(GetParam()), std::get<1>(GetParam()));
+  tracee_.Tell("epoll");
+  ASSERT_TRUE(IsIn(SYS_epoll_wait));
+  const long switches = SwitchesOf(tracee_.pid());
+  for (const int signo : {SIGWINCH, SIGCHLD, SIGURG}) ASSERT_EQ(kill(tracee_.pid(), signo), 0);
+  EXPECT_EQ(tracee_.Hear(300), "");
+  EXPECT_EQ(SwitchesOf(tracee_.pid()), switches) << "it was woken";
+}
+
+// Once however often it was sent, by number alone, and nothing is to be decided.
+TEST_F(SignalStop, SmokeAnIgnoredOneIsToldAfterwards) {
+  Do("ignore " + std::to_string(SIGUSR1));
+  Handle(SIGUSR2);
+  Device other = Device::Open();
+  Arm(UTRACE_EVENT(SIGNAL_IGN));
+  ASSERT_GT(other.Attach(tracee_.pid(), UTRACE_EVENT(SIGNAL_IGN)), 0);
+  for (const int signo : {SIGWINCH, SIGUSR1, SIGWINCH}) Send(signo);
+  tracee_.Tell("word");
+  for (const int signo : {SIGUSR1, SIGWINCH}) {
+    for (Device* const device : {&device_, &other}) {
+      const utrace_notice notice = device->Next();
+      EXPECT_EQ(notice.event, UTRACE_EVENT(SIGNAL_IGN)) << ToString(notice);
+      EXPECT_EQ(notice.result, signo);
+      EXPECT_EQ(notice.flags, UTRACE_NOTICE_DROPPED);
+      const siginfo_t info = InfoOf(notice);
+      EXPECT_EQ(info.si_signo, signo);
+      EXPECT_EQ(info.si_pid, 0);
+      siginfo_t instead = info;
+      instead.si_signo = SIGUSR2;
+      EXPECT_EQ(device->Answer(Instead(notice, instead)), -EINVAL);
+      EXPECT_EQ(device->Answer(AnswerTo(notice, kDrop)), -EINVAL);
+      EXPECT_EQ(device->Resume(notice), 0);
+    }
+  }
+  EXPECT_NE(tracee_.Hear(), "");
+  EXPECT_EQ(Runs(), 0);
+}
+
+// Who wants it queued has it queued for all.
+TEST_F(SignalStop, AnIgnoredOneThatAnotherInterceptsIsToldBefore) {
+  Device other = Device::Open();
+  Arm(UTRACE_EVENT(SIGNAL_IGN));
+  const int64_t intercepts =
+      other.Attach(tracee_.pid(), UTRACE_EVENT(SIGNAL_IGN), UTRACE_TARGET_INTERCEPT);
+  ASSERT_GT(intercepts, 0);
+  ASSERT_EQ(kill(tracee_.pid(), SIGWINCH), 0);
+  EXPECT_EQ(device_.Resume(Held(UTRACE_EVENT(SIGNAL_IGN), SIGWINCH)), 0);
+  EXPECT_EQ(other.Resume(other.Next()), 0);
+  // As long as it asks for it.
+  ASSERT_EQ(other.SetEvents(intercepts, 0, 0), 0);
   tracee_.Tell("epoll");
   ASSERT_TRUE(IsIn(SYS_epoll_wait));
   ASSERT_EQ(kill(tracee_.pid(), SIGWINCH), 0);
   EXPECT_EQ(tracee_.Hear(300), "");
+  EXPECT_EQ(device_.Next(0).type, 0u);
+}
+
+// A blocked one is queued by the kernel itself: it might be handled by then.
+TEST_F(SignalStop, AnIgnoredOneThatWasBlockedIsToldBefore) {
+  Do("ignore " + std::to_string(SIGUSR1));
+  Do("block " + std::to_string(SIGUSR1));
+  Arm(UTRACE_EVENT(SIGNAL_IGN));
+  Send(SIGUSR1);
+  EXPECT_EQ(device_.Next(0).type, 0u);
+  tracee_.Tell("unblock " + std::to_string(SIGUSR1));
+  const utrace_notice notice = Held(UTRACE_EVENT(SIGNAL_IGN), SIGUSR1);
+  EXPECT_EQ(notice.flags, 0u);
+  EXPECT_EQ(InfoOf(notice).si_pid, getpid());
+  EXPECT_EQ(device_.Answer(AnswerTo(notice, kDrop)), 0);
+  EXPECT_EQ(tracee_.Hear(), "0");
 }
 
 TEST_F(SignalStop, SmokeSigkillEndsTheHoldAtOnceAndIsNeverTold) {

@@ -34,7 +34,7 @@ TEST(Transparency, OfAnEngineThatOnlyTells) {
   const std::string seen = SeenBare();
   const Watcher watcher;
   Device device = Device::Open();
-  ASSERT_GT(device.Attach(watcher.pid(), UTRACE_EVENTS_ALL & ~UTRACE_EVENT(SIGNAL_IGN),
+  ASSERT_GT(device.Attach(watcher.pid(), UTRACE_EVENTS_ALL,
                           UTRACE_TARGET_TRACE | UTRACE_TARGET_CHILDREN | UTRACE_TARGET_GROUP),
             0);
   watcher.Go();

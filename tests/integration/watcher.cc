@@ -53,7 +53,7 @@ std::string SeenBare() {
 }
 
 HeldEverywhere::HeldEverywhere(const Watcher& watcher, uint32_t flags) : pid_(watcher.pid()) {
-  constexpr uint32_t kEvents = UTRACE_EVENTS_STOPPABLE & ~UTRACE_EVENT(SIGNAL_IGN);
+  constexpr uint32_t kEvents = UTRACE_EVENTS_STOPPABLE;
   EXPECT_GT(device_.Attach(pid_, kEvents, flags | UTRACE_TARGET_CHILDREN | UTRACE_TARGET_GROUP), 0);
 }
 

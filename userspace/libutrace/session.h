@@ -64,6 +64,11 @@ class Session {
   // all engines on the thread.
   void Nest() { attach_flags_ |= UTRACE_TARGET_NESTED; }
 
+  // Signals that the program ignores are queued for engines attached from here on which ask for
+  // them: told before they are dropped, at the cost of waking the thread, which breaks calls such
+  // as epoll_wait().
+  void Intercept() { attach_flags_ |= UTRACE_TARGET_INTERCEPT; }
+
   // Asked anew at each call: hooks and engines come and go.
   absl::StatusOr<utrace_features> Features();
 

@@ -89,9 +89,9 @@ class Tracer {
   }
 
   void Attach() {
-    static constexpr uint32_t kFlags[] = {UTRACE_TARGET_GROUP, UTRACE_TARGET_CHILDREN,
-                                          UTRACE_TARGET_HANDOVER, UTRACE_TARGET_NESTED,
-                                          UTRACE_TARGET_TRACE};
+    static constexpr uint32_t kFlags[] = {UTRACE_TARGET_GROUP,     UTRACE_TARGET_CHILDREN,
+                                          UTRACE_TARGET_HANDOVER,  UTRACE_TARGET_NESTED,
+                                          UTRACE_TARGET_INTERCEPT, UTRACE_TARGET_TRACE};
     if (engines_.size() >= 6) return;
     uint32_t flags = 0;
     for (const uint32_t flag : kFlags)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // handler: takes signals as the lines on its standard input say, and answers each by one line.
 //   handle SIG [restart]   a handler that notes what it is given
-//   block SIG | ignore SIG
+//   block SIG | unblock SIG | ignore SIG
 //   seen                   handlers run so far, and of the last: signo, code, pid, value, address
 //   word                   the address of a word that holds kWord
 //   fault ADDRESS          reads there; answers when it is back
@@ -60,11 +60,11 @@ void Handle(int signo, bool restart) {
   sigaction(signo, &action, nullptr);
 }
 
-void Block(int signo) {
+void Mask(int how, int signo) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, signo);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  pthread_sigmask(how, &set, nullptr);
 }
 
 long Take(int signo) {
@@ -171,7 +171,9 @@ int main() {
     if (verb == "handle") {
       Handle(signo, how == "restart");
     } else if (verb == "block") {
-      Block(signo);
+      Mask(SIG_BLOCK, signo);
+    } else if (verb == "unblock") {
+      Mask(SIG_UNBLOCK, signo);
     } else if (verb == "ignore") {
       std::signal(signo, SIG_IGN);
     } else if (verb == "seen") {

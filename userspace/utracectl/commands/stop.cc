@@ -92,19 +92,14 @@ absl::StatusOr<Place> ParsePlace(absl::string_view at) {
   return place;
 }
 
-// To be told of ignored signals may break blocking calls: only who names one that is ignored by
-// default wants it.
 uint32_t EventsFor(const Place& place) {
-  if (place.call.has_value()) return UTRACE_EVENT(SYSCALL_ENTRY);
-  switch (place.signo) {
-    case SIGCHLD:
-    case SIGCONT:
-    case SIGURG:
-    case SIGWINCH:
-      return UTRACE_EVENTS_SIGNAL;
-    default:
-      return UTRACE_EVENTS_SIGNAL & ~UTRACE_EVENT(SIGNAL_IGN);
-  }
+  return place.call.has_value() ? UTRACE_EVENT(SYSCALL_ENTRY) : UTRACE_EVENTS_SIGNAL;
+}
+
+// It may break blocking calls: only who names a signal that is ignored by default wants it.
+bool Intercepts(const Place& place) {
+  return place.signo == SIGCHLD || place.signo == SIGCONT || place.signo == SIGURG ||
+         place.signo == SIGWINCH;
 }
 
 // What --interrupt will do, said before it is done.
@@ -218,6 +213,7 @@ class Stop {
   }
 
   absl::StatusOr<Holding::End> Arm() {
+    if (Intercepts(place_)) holding_->GetSession().Intercept();
     // The set comes first: at no moment is every call told.
     ASSIGN_OR_RETURN(Engine engine, target_->Attach(holding_->GetSession(), 0));
     if (place_.call.has_value()) RETURN_IF_ERROR(engine.SetSyscalls({*place_.call}));

@@ -190,7 +190,7 @@ bool utrace_again(struct utrace_pass *pass)
 	struct utrace_link *link;
 	bool any = false;
 
-	spin_lock_irq(&pass->utrace->lock);
+	lockdep_assert_held(&pass->utrace->lock);
 	list_for_each_entry(link, &pass->utrace->attached, entry) {
 		if (!(link->flags & UTRACE_LINK_AGAIN))
 			continue;
@@ -198,7 +198,6 @@ bool utrace_again(struct utrace_pass *pass)
 		link->flags |= UTRACE_LINK_RESUMED;
 		any = true;
 	}
-	spin_unlock_irq(&pass->utrace->lock);
 	if (any)
 		pass->resumed = true;
 	return any;

@@ -43,7 +43,10 @@ struct utrace_pass {
 	bool cut;
 };
 
-/* At an entry, after a hold: did any engine ask to be called again?  The next pass is for those. */
+/*
+ * At an entry, after a hold: did any engine ask to be called again?  The next pass is for those.
+ * Lock held.
+ */
 bool utrace_again(struct utrace_pass *pass);
 
 /*

@@ -141,6 +141,9 @@ void utrace_step_made(struct utrace *utrace)
 
 void utrace_step_into_call(struct utrace *utrace)
 {
+	/* At every call that is told: nearly always nobody would hear of one. */
+	if (!(READ_ONCE(utrace->heard) & UTRACE_EVENT(STEP)))
+		return;
 	spin_lock_irq(&utrace->lock);
 	if (utrace_wanted_step(utrace) && !utrace->step.over_call) {
 		utrace->step.over_call = true;

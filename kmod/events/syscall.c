@@ -22,33 +22,37 @@ static void settle_entry(struct utrace_pass *pass)
 	pass->verdict = UTRACE_SYSCALL_ABORT;
 }
 
-/* From now on no more are given. */
-static void close_entry(struct utrace_pass *pass)
+/* From now on no more are given.  True: after this hold somebody is to be told again. */
+static bool close_entry(struct utrace_pass *pass, bool held)
 {
-	spin_lock_irq(&pass->utrace->lock);
-	pass->utrace->at_entry = false;
+	struct utrace *utrace = pass->utrace;
+	bool again;
+
+	spin_lock_irq(&utrace->lock);
+	utrace->at_entry = false;
 	settle_entry(pass);
-	spin_unlock_irq(&pass->utrace->lock);
+	again = held && !utrace->handed_over && utrace_again(pass);
+	spin_unlock_irq(&utrace->lock);
+	return again;
 }
 
 /* Every engine, and then those that asked for it again and again.  True: skip the call. */
 static bool run_entry(struct utrace_pass *pass)
 {
-	bool skip, held;
+	bool skip, held, again;
 
 	do {
 		utrace_run_pass(pass);
-		held = pass->held;
+		/* Also if it was let go before it fell asleep. */
+		held = pass->held || pass->action == UTRACE_STOP;
 		/* Else who has handed over would be forgotten. */
 		if (!pass->cut)
 			held |= utrace_hold(pass->utrace, pass->event);
-		close_entry(pass);
-		/* Also if it was let go before it fell asleep. */
-		held |= pass->action == UTRACE_STOP;
+		again = close_entry(pass, held);
 		/* Killed at the entry: the call is not run. */
 		if (fatal_signal_pending(current))
 			return true;
-	} while (held && !pass->utrace->handed_over && utrace_again(pass));
+	} while (again);
 	skip = pass->verdict & UTRACE_SYSCALL_ABORT;
 	/*
 	 * To its debugger's stop first, and the call is begun anew after that, as one that a signal

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the guest gets at /payload, and the tests that run there.
 
-set(UTRACE_SERIES 6.12 6.12-generic 6.1 7.3 debug)
+set(UTRACE_SERIES 6.12 6.12-generic 6.1 7.3 debug kcsan)
 
 # vm_payload(PATH path-in-payload FILE file [TARGET target] [TESTS]): one more file for /payload, of every series; with
 # TESTS one that only tests want.

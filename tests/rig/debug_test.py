@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The debug kernel reports what it was built to report: a check that is not there finds nothing."""
+"""The kernels built here report what they were built to report: a check that is not there finds nothing."""
 
 import pathlib
 import re
@@ -17,9 +17,9 @@ def seed(*words):
 
 class DebugTest(unittest.TestCase):
 
-    def run_debug(self, *arguments):
+    def run_debug(self, *arguments, kernel="debug"):
         """The kernel's log of a run that ends with a splat."""
-        run = vm_run("--kernel", "debug", *arguments)
+        run = vm_run("--kernel", kernel, *arguments)
         self.assertEqual(run.returncode, 97, run.stdout + run.stderr)
         folder = re.search(r"logs are in (\S+)", run.stderr.decode()).group(1)
         return (pathlib.Path(folder) / "kernel.log").read_text(errors="replace")
@@ -37,6 +37,15 @@ class DebugTest(unittest.TestCase):
         log = self.run_debug("--leaks", "--", "sh", "-c", seed("leak"))
         self.assertRegex(log, r"kmemleak: [0-9]+ new suspected memory leaks")
         self.assertRegex(log, r"leak scan: .*\[utrace_splat\]")
+
+    def test_data_race_is_reported(self):
+        log = self.run_debug("--", "sh", "-c", seed("data-race"), kernel="kcsan")
+        self.assertRegex(log, r"KCSAN: data-race in contend_for_a_second \[utrace_splat\] / contend_for_a_second")
+
+    def test_data_race_with_code_that_is_not_instrumented_is_reported(self):
+        log = self.run_debug("--", "sh", "-c", seed("data-race-outside"), kernel="kcsan")
+        self.assertRegex(log, r"KCSAN: data-race in race_with_the_kernel \[utrace_splat\]")
+        self.assertRegex(log, "race at unknown origin")
 
 
 if __name__ == "__main__":

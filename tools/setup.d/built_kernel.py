@@ -18,12 +18,12 @@ FIXED = {"KBUILD_BUILD_TIMESTAMP": "2026-01-01", "KBUILD_BUILD_USER": "utrace", 
 
 def key_of(kernel, version):
     parts = [version, str(RECIPE)]
-    parts += [path.read_text() for path in fragment_files(kernel)]
+    parts += [path.read_text() for path in fragment_files(kernel)] + kernel.make_variables
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def fragment_files(kernel):
-    return [CONF_DIR / kernel.series / f"{name}.frag" for name in kernel.fragments]
+    return [CONF_DIR / f"{name}.frag" for name in kernel.fragments]
 
 
 def set_up(kernel, cache):
@@ -74,14 +74,14 @@ def configure(kernel, source, objects):
         # kconfig drops silently what lacks a dependency, and a check that is not there finds nothing.
         if line.startswith("CONFIG_") and not line.endswith("=n") and line not in got:
             raise SetupError(f"kernel {kernel.series}: {line} did not survive the configuration: a dependency of it is "
-                             f"missing in vm/kernels/{kernel.series}/")
+                             f"missing in its fragments, vm/kernels/{kernel.series}.conf")
 
 
 def compile_kernel(kernel, version, source, objects):
     jobs = os.cpu_count() or 1
     say(f"kernel {kernel.series}: building {version} at low priority on {jobs} CPUs; about an hour of CPU time")
     begin = time.monotonic()
-    make([f"-j{jobs}", "bzImage", "modules"], kernel, source, objects, {})
+    make([f"-j{jobs}", *kernel.make_variables, "bzImage", "modules"], kernel, source, objects, {})
     say(f"kernel {kernel.series}: built in {(time.monotonic() - begin) / 60:.0f} minutes")
 
 

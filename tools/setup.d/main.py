@@ -25,8 +25,8 @@ def parse(argv):
         description="Sets up what utrace is built and tested with: Debian packages by apt, everything else "
                     f"in {cache_dir()} (UTRACE_CACHE moves it). Repeating it is cheap and brings newer versions.",
         epilog="WHAT is packages (of the system), deps (private libbpf, bpftool, vmlinux.h), qemu, guest (its root "
-               f"disk), kernel:SERIES, root:SERIES (the build root that series needs, if any), or all (but debug, "
-               f"whose kernel is built here and takes half an hour). Series: {', '.join(known_series())}. "
+               f"disk), kernel:SERIES, root:SERIES (the build root that series needs, if any), or all (but debug and "
+               f"kcsan, whose kernels are built here and take half an hour). Series: {', '.join(known_series())}. "
                f"Without WHAT: {' '.join(DEFAULT)}.")
     parser.add_argument("what", nargs="*", metavar="WHAT")
     return parser, parser.parse_args(argv).what or DEFAULT
@@ -55,7 +55,8 @@ def expand(names, parser):
     result = []
     for name in names:
         if name == "all":
-            result += ["packages", "deps", "qemu", "guest", *(f"kernel:{s}" for s in known_series() if s != "debug")]
+            result += ["packages", "deps", "qemu", "guest"]
+            result += [f"kernel:{series}" for series in known_series() if not Kernel(series).source]
             continue
         part, _, series = name.partition(":")
         if part in ("kernel", "root") and series not in known_series() or \

@@ -9,12 +9,12 @@ import time
 from steps import BUILD, CHECKOUT, PRESET, Progress, Step, clock, run, show_failure
 
 SETUP = ["deps", "qemu", "guest", "kernel:6.12", "kernel:6.1", "kernel:7.3"]
-FULL_SETUP = ["kernel:6.12-generic", "kernel:debug"]
+FULL_SETUP = ["kernel:6.12-generic", "kernel:debug", "kernel:kcsan"]
 
 
 def steps_of(options):
     jobs = str(os.cpu_count() or 1)
-    others = ["6.1", "7.3", *(["6.12-generic", "debug"] if options.full else [])]
+    others = ["6.1", "7.3", *(["6.12-generic", "debug", "kcsan"] if options.full else [])]
     which = [] if options.full else ["--third"]
     steps = [
         Step("setup", ["tools/setup", *SETUP, *(FULL_SETUP if options.full else [])], shown=True),

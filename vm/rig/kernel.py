@@ -55,6 +55,7 @@ class Kernel:
         # A kernel that we build has a source package and fragments of its configuration instead of a flavour.
         self.source = kernel.get("source", "")
         self.fragments = kernel.get("fragments", "").split()
+        self.make_variables = kernel.get("make", "").split()
         section = f"host {self.host}"
         where = conf[section] if section in conf else conf["host any"]
         self.suites = where["suites"].split()

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Misbehaves on demand, so that the rig's tests can see whether the rig notices, and whether the
- * debug kernel does: write one of the words below to /sys/kernel/debug/utrace_splat.
+ * kernels built for that do: write one of the words below to /sys/kernel/debug/utrace_splat.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -100,6 +102,47 @@ static void leak(void)
 	OPTIMIZER_HIDE_VAR(lost);
 }
 
+static unsigned int contended;
+
+static void contend_for_a_second(void)
+{
+	unsigned long end = jiffies + HZ;
+
+	while (time_before(jiffies, end)) {
+		contended++;
+		cond_resched();
+	}
+}
+
+static int contend(void *unused)
+{
+	while (!kthread_should_stop())
+		contend_for_a_second();
+	return 0;
+}
+
+static void race_of_ours(void)
+{
+	struct task_struct *other = kthread_run(contend, NULL, "utrace_splat");
+
+	if (IS_ERR(other))
+		return;
+	contend_for_a_second();
+	kthread_stop(other);
+}
+
+/* With the kernel's own code. */
+static void race_with_the_kernel(void)
+{
+	const unsigned long *plain = (const unsigned long *)&jiffies;
+	unsigned long end = jiffies + HZ;
+
+	while (time_before(jiffies, end)) {
+		contended += *plain;
+		cond_resched();
+	}
+}
+
 static const struct {
 	const char *word;
 	void (*misbehave)(void);
@@ -113,6 +156,8 @@ static const struct {
 	{ "free-active", free_active },
 	{ "use-after-free", use_after_free },
 	{ "leak", leak },
+	{ "data-race", race_of_ours },
+	{ "data-race-outside", race_with_the_kernel },
 };
 
 static ssize_t misbehave(struct file *filp, const char __user *text, size_t size, loff_t *pos)

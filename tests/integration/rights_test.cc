@@ -303,6 +303,11 @@ TEST(Rights, NumbersAreThoseOfOnesOwnPidNamespace) {
       const std::vector<utrace_info> infos = device.List();
       if (infos.size() != 1 || infos[0].tid != 2 || infos[0].owner != 1) return 7;
       if (device.Resume(held) != 0 || tracee.Hear() != "1") return 8;
+      if (device.SetEvents(engine, 0, UTRACE_EVENT(CLONE)) != 0) return 10;
+      tracee.Tell("fork");
+      const utrace_notice parent = device.Next();
+      if (parent.event != UTRACE_EVENT(CLONE) || parent.result != 3) return 11;
+      if (device.Resume(parent) != 0 || tracee.Hear() != "3") return 12;
       return 0;
     });
     const int status = init.Wait(20'000);

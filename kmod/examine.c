@@ -58,7 +58,7 @@ static int check_quiet(const struct utrace_link *link)
 	if (!sleeps_elsewhere(utrace))
 		return 1;
 	/* Killed while it was held. */
-	if (utrace->task->flags & PF_EXITING)
+	if (READ_ONCE(utrace->task->flags) & PF_EXITING)
 		return -ESRCH;
 	/* Its pass goes on, and another engine's callback sleeps; the hold comes after that. */
 	if (utrace->reporting == link || utrace_slot_open(&link->slot[UTRACE_SLOT_REPORT]))
@@ -231,7 +231,7 @@ static int check_verdict(const struct utrace *utrace, u32 verdict,
 	case UTRACE_SIGNAL_STOP:
 	case UTRACE_SIGNAL_TSTP:
 		/* As the kernel protects it (H-16). */
-		if (utrace->task->signal->flags & SIGNAL_UNKILLABLE)
+		if (READ_ONCE(utrace->task->signal->flags) & SIGNAL_UNKILLABLE)
 			return -EPERM;
 		fallthrough;
 	case UTRACE_SIGNAL_DELIVER:

@@ -209,7 +209,7 @@ static int session_rewrite(struct session_thread *t, const struct utrace_answer 
 	struct utrace_session *session = t->owner->session;
 	struct utrace_examiner exam;
 	bool fits, signal, exit;
-	int err;
+	int err, woke;
 
 	spin_lock_irq(&session->lock);
 	fits = session_settle(t) && session_fits(t, answer);
@@ -234,7 +234,9 @@ static int session_rewrite(struct session_thread *t, const struct utrace_answer 
 	err = session_settle(t) && session_fits(t, answer) ? session_write_call(t, answer) :
 							     -EINVAL;
 	spin_unlock_irq(&session->lock);
-	return err ?: utrace_finish_examine(t->engine, &exam);
+	/* In any case: until then it keeps its stack. */
+	woke = utrace_finish_examine(t->engine, &exam);
+	return err ?: woke;
 }
 
 int session_answer(struct utrace_session *session, const struct utrace_answer *answer)

@@ -106,7 +106,7 @@ static void pass_signals_on(void)
 		sigset_t takes;
 
 		/* Who is held like us would only pass it back. */
-		if (t == current || (t->flags & PF_EXITING) ||
+		if (t == current || (READ_ONCE(t->flags) & PF_EXITING) ||
 		    (READ_ONCE(t->__state) & (__TASK_STOPPED | __TASK_TRACED)))
 			continue;
 		sigandnsets(&takes, &left, &t->blocked);

@@ -9,9 +9,9 @@
 static inline bool utrace_task_is_kernel(const struct task_struct *task)
 {
 #ifdef PF_USER_WORKER
-	return task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER);
+	return READ_ONCE(task->flags) & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER);
 #else
-	return task->flags & (PF_KTHREAD | PF_IO_WORKER);
+	return READ_ONCE(task->flags) & (PF_KTHREAD | PF_IO_WORKER);
 #endif
 }
 

@@ -7,8 +7,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <thread>
 
 #include "gtest/gtest.h"
 #include "tests/integration/device.h"
@@ -195,6 +198,51 @@ TEST_F(SyscallStop, StaleAnswersChangeNothing) {
   EXPECT_EQ(tracee_.Hear(100), "");
   EXPECT_EQ(device_.Resume(second), 0);
   EXPECT_EQ(tracee_.Hear(), "20");
+}
+
+bool KernelHasWarned() {
+  unsigned long taints = 0;
+  std::ifstream("/proc/sys/kernel/tainted") >> taints;
+  return (taints & 1UL << 9) != 0;
+}
+
+// The later of two keeps nothing of the thread, which the kernel looks at when it frees it.
+TEST(SyscallAnswers, TwoAtOnceLeaveNothingBehind) {
+  ASSERT_FALSE(KernelHasWarned());
+  {
+    Tracee tracee({"actor"});
+    Device device = Device::Open();
+    ASSERT_GT(device.AttachForCalls(tracee.pid(), UTRACE_EVENT(SYSCALL_EXIT), {SYS_getpriority}),
+              0);
+    utrace_answer answer{};
+    std::atomic<int> round{0};
+    std::atomic<int> answered{0};
+    std::thread other([&] {
+      for (int seen = 0;;) {
+        const int now = round;
+        if (now < 0) return;
+        if (now == seen) continue;
+        seen = now;
+        device.Answer(answer);
+        answered = now;
+      }
+    });
+    for (int i = 1; i <= 300; ++i) {
+      tracee.Tell(CallLine(SYS_getpriority));
+      answer = AnswerTo(device.Next());
+      answer.flags = UTRACE_ANSWER_SET_RESULT;
+      answer.result = i;
+      round = i;
+      device.Answer(answer);
+      EXPECT_EQ(tracee.Hear(), std::to_string(i));
+      while (answered != i) {
+      }
+    }
+    round = -1;
+    other.join();
+  }
+  usleep(300'000);
+  EXPECT_FALSE(KernelHasWarned());
 }
 
 TEST_F(SyscallStop, OneCallAnswersAndWaitsForTheNext) {

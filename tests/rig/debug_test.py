@@ -40,11 +40,11 @@ class DebugTest(unittest.TestCase):
 
     def test_data_race_is_reported(self):
         log = self.run_debug("--", "sh", "-c", seed("data-race"), kernel="kcsan")
-        self.assertRegex(log, r"KCSAN: data-race in contend_for_a_second \[utrace_splat\] / contend_for_a_second")
+        self.assertRegex(log, r"KCSAN: data-race in (contend|race_of_ours)\S* \[utrace_splat\]")
 
     def test_data_race_with_code_that_is_not_instrumented_is_reported(self):
         log = self.run_debug("--", "sh", "-c", seed("data-race-outside"), kernel="kcsan")
-        self.assertRegex(log, r"KCSAN: data-race in race_with_the_kernel \[utrace_splat\]")
+        self.assertRegex(log, r"KCSAN: data-race in race_with_the_kernel\S* \[utrace_splat\]")
         self.assertRegex(log, "race at unknown origin")
 
 

@@ -27,7 +27,8 @@ vm_races(PATH tests/seed_resume_test TARGET seed_resume_test)
 vm_races(PATH tracees/puppet TARGET puppet)
 
 # Here no interleaving needs a gate: these are the tests of the release module, for its mutations.
-foreach(name stop_test lifecycle_test syscall_test signal_test signal_effect_test signal_force_test signal_hold_test signal_inject_test
+foreach(name stop_test lifecycle_test syscall_test
+    signal_test signal_effect_test signal_force_test signal_hold_test signal_inject_test
     signal_handler_test jctl_test exit_code_test step_test
     step_neighbour_test stop_place_test syscall_again_test handover_test nested_test rights_test rights_exec_test compat_test
     call_neighbour_test)

@@ -47,7 +47,6 @@ bool session_mid_call(const struct session_thread *t)
 		case UTRACE_EVENT_BIT_SYSCALL_EXIT:
 		/* On the way out of the call, whose result is there. */
 		case UTRACE_EVENT_BIT_SIGNAL:
-		case UTRACE_EVENT_BIT_SIGNAL_IGN:
 		case UTRACE_EVENT_BIT_SIGNAL_STOP:
 		case UTRACE_EVENT_BIT_SIGNAL_TERM:
 		case UTRACE_EVENT_BIT_SIGNAL_CORE:
@@ -55,6 +54,11 @@ bool session_mid_call(const struct session_thread *t)
 		case UTRACE_EVENT_BIT_SIGNAL_HANDLER:
 		case UTRACE_EVENT_BIT_STEP:
 			return false;
+		case UTRACE_EVENT_BIT_SIGNAL_IGN:
+			/* Else told by a work. */
+			if (!t->dropped)
+				return false;
+			break;
 		case UTRACE_EVENT_BIT_CLONE:
 		case UTRACE_EVENT_BIT_EXEC:
 		case UTRACE_EVENT_BIT_EXIT:

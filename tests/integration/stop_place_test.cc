@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <string>
 
@@ -95,6 +96,28 @@ TEST(StopPlace, InTheMiddleOfACallIsToldAndTheCallKeepsItsResult) {
   EXPECT_EQ(device.Regs(engine, tracee.pid(), &moved, UTRACE_EXAMINE_WRITE), 0);
   EXPECT_TRUE(HasRegs(&device, engine, tracee.pid(), moved));
   EXPECT_EQ(device.Regs(engine, tracee.pid(), &values, UTRACE_EXAMINE_WRITE), 0);
+  EXPECT_EQ(device.Resume(notice), 0);
+  EXPECT_EQ(tracee.Hear(), "1 1");
+}
+
+TEST(StopPlace, AnIgnoredSignalIsToldInTheMiddleOfACallToo) {
+  Pipe pipe;
+  Tracee tracee({"uring", std::to_string(pipe.ends[0])});
+  Device device = Device::Open();
+  const int64_t engine = device.Attach(tracee.pid(), UTRACE_EVENT(SIGNAL_IGN));
+  ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'S'; }));
+  usleep(50'000);
+  ASSERT_EQ(kill(tracee.pid(), SIGWINCH), 0);
+  EXPECT_EQ(device.Next(100).type, 0u) << "it was woken";
+  ASSERT_EQ(write(pipe.ends[1], "x", 1), 1);
+  const utrace_notice notice = device.Next();
+  ASSERT_EQ(notice.event, UTRACE_EVENT(SIGNAL_IGN)) << ToString(notice);
+  EXPECT_EQ(notice.nr, SYS_io_uring_enter);
+  EXPECT_EQ(notice.flags, UTRACE_NOTICE_IN_SYSCALL | UTRACE_NOTICE_DROPPED);
+  user_regs_struct values{};
+  ASSERT_EQ(device.Regs(engine, tracee.pid(), &values), 0);
+  values.rax = 77;
+  EXPECT_EQ(device.Regs(engine, tracee.pid(), &values, UTRACE_EXAMINE_WRITE), -EBUSY);
   EXPECT_EQ(device.Resume(notice), 0);
   EXPECT_EQ(tracee.Hear(), "1 1");
 }

@@ -124,11 +124,12 @@ class TrafficTest(unittest.TestCase):
     def test_time_follows_instructions_when_wished(self):
         # The same number of instructions takes the same guest time, whatever the host is doing. The guest does other
         # things too: its tick, and for its first moments what is left of its boot, all the longer if the host is slow.
-        # So a round is short enough to fit between two ticks, and the shortest of many is looked at. Nothing is allocated
-        # in it: what that takes depends on the heap, which by the seed of Python's hashes is not the same twice.
+        # So a round is short enough to fit between two ticks, and the shortest of many is looked at. Nothing is
+        # allocated in it: what that takes depends on the heap, which is another with each seed of Python's hashes.
         script = ("import time; clock = time.monotonic; data = bytes(40000); "
                   "print(min(sum(data) * 0 + clock() - a for a in (clock() for _ in range(700))))")
-        run = vm_run("--icount", "--", "sh", "-c", f"export PYTHONHASHSEED=0; python3 -c '{script}'; python3 -c '{script}'")
+        once = f"PYTHONHASHSEED=0 python3 -c '{script}'"
+        run = vm_run("--icount", "--", "sh", "-c", f"{once}; {once}")
         first, second = (float(line) for line in run.stdout.decode().split())
         self.assertLess(abs(first - second) / first, 0.001)
 

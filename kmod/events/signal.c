@@ -226,6 +226,9 @@ void utrace_report_dropped(struct utrace *utrace)
 	/* Noted before the work was queued; who is too late for this look queues it again. */
 	dropped = READ_ONCE(utrace->receiver.dropped) ? take_dropped(utrace) : 0;
 	for (; dropped && utrace_is_heard(utrace, pass.event); dropped &= dropped - 1) {
+		/* Nobody cares any more. */
+		if (fatal_signal_pending(current))
+			return;
 		/* As of one that was not queued for want of memory. */
 		clear_siginfo(&info);
 		info.si_signo = __ffs64(dropped) + 1;

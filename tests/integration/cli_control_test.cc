@@ -82,6 +82,33 @@ TEST_F(CliControlTest, SmokeStopAtASignalAndResumeDelivers) {
   }
 }
 
+// Told afterwards where its number might have a handler, and at once where by default none has.
+TEST_F(CliControlTest, StopAtASignalThatIsIgnored) {
+  Tracee target({"handler"});
+  const std::string pid = std::to_string(target.pid());
+  ASSERT_EQ(target.Ask("ignore " + std::to_string(SIGUSR1)), "0");
+  const auto held_at = [&](const std::string& signal) {
+    return Eventually([&] {
+      return RunCli({"ps", "-p", pid}).out.find("held at " + signal + ", which is ignored") !=
+             std::string::npos;
+    });
+  };
+  ASSERT_EQ(RunCli({"stop", "-p", pid, "--at", "signal:USR1", "--background"}).status, 0);
+  target.Kill(SIGUSR1);
+  usleep(200'000);
+  EXPECT_EQ(StateOf(target.pid()), 'S') << "it was woken";
+  target.Tell("word");
+  EXPECT_TRUE(held_at("SIGUSR1"));
+  EXPECT_EQ(RunCli({"resume", pid}).status, 0);
+  EXPECT_NE(target.Hear(), "");
+
+  ASSERT_EQ(RunCli({"stop", "-p", pid, "--at", "signal:WINCH", "--background"}).status, 0);
+  target.Kill(SIGWINCH);
+  EXPECT_TRUE(held_at("SIGWINCH"));
+  EXPECT_EQ(RunCli({"resume", pid}).status, 0);
+  EXPECT_NE(target.Ask("word"), "");
+}
+
 TEST_F(CliControlTest, ACrashIsHeldUntilItIsLetGo) {
   Tracee target({"handler"});
   const std::string pid = std::to_string(target.pid());

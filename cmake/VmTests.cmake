@@ -56,9 +56,14 @@ function(vm_command_test name)
   if(arg_SECONDS)
     list(APPEND options --timeout "${arg_SECONDS}")
   endif()
+  vm_run_test("${name}" LABEL "${arg_LABEL}" ${options} -- ${arg_UNPARSED_ARGUMENTS})
+endfunction()
+
+# vm_run_test(name LABEL label option...): vm/run with these options, whose status says whether it passes.
+function(vm_run_test name)
+  cmake_parse_arguments(arg "" "LABEL" "" ${ARGN})
   get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)
-  add_test(NAME "${name}" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}" ${options}
-    -- ${arg_UNPARSED_ARGUMENTS})
+  add_test(NAME "${name}" COMMAND "${PROJECT_SOURCE_DIR}/vm/run" --preset "${preset}" ${arg_UNPARSED_ARGUMENTS})
   # As of a boot of tests: vm/run bounds itself.
   set_tests_properties("${name}" PROPERTIES LABELS "${arg_LABEL}" RUN_SERIAL ON TIMEOUT 14400)
 endfunction()

@@ -40,15 +40,21 @@ def sections(module):
     return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
+def beside_compiler(kernel, folder, argv):
+    """The command where the kernel's compiler is; `folder` and the checkout are there too."""
+    if not kernel.build_root:
+        return argv
+    return [str(ENTER_ROOT), str(kernel.build_root), str(CHECKOUT), str(folder), str(cache_dir() / "kernels"), "--",
+            *argv]
+
+
 def build(kernel, options):
     tree = options.output.parent / f"{options.name}.tree"
     link_tree(options.source, tree / options.source.name)
     link_tree(CHECKOUT / "include", tree / "include")
     headers = kernel.headers.resolve()
     argv = ["make", "-C", str(headers), f"M={tree / options.source.name}", f"-j{options.jobs}", *options.make]
-    if kernel.build_root:
-        argv = [str(ENTER_ROOT), str(kernel.build_root), str(CHECKOUT), str(options.output.parent),
-                str(cache_dir() / "kernels"), "--", *argv]
+    argv = beside_compiler(kernel, options.output.parent, argv)
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text = done.stdout.decode(errors="replace").replace(str(tree / options.source.name), str(options.source))
     if done.returncode:

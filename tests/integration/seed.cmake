@@ -38,6 +38,11 @@ foreach(name stop_test lifecycle_test syscall_test
   vm_test_binary(seed_${name} GATES)
 endforeach()
 
-# One that fits no more would else be noticed by `check --full` only.
-add_test(NAME mutations.fit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mutations/run --apply)
+# Those with a main function that repeats them: `check` 5 times.
+vm_run_test(full/6.12/races-100-times LABEL full
+  --gates --tests "Seed*" --env UTRACE_REPEAT=100 --test-timeout 1800 --timeout 14000)
+
+# One that fits no more would else be noticed only when its third comes up.
+get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)
+add_test(NAME mutations.fit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mutations/run --preset "${preset}" --no-build --fit)
 set_tests_properties(mutations.fit PROPERTIES LABELS unit)

@@ -33,6 +33,13 @@ class SeedNested : public SeedTest {
     EXPECT_TRUE(puppet_.Rests());
   }
   void ResumeSecond() { EXPECT_EQ(b_.Resume(b_.held()), 0); }
+  // A parent may have reaped it before: it is told after its parent is.
+  static void AwaitDeath() {
+    EXPECT_TRUE(Eventually([] {
+      const Calls calls = SeedCalls();
+      return !calls.empty() && calls.back() == "2 death";
+    }));
+  }
 
   Puppet puppet_;
   // 1 and 2, by which the log calls them.
@@ -184,6 +191,7 @@ TEST_F(SeedNested, Seed13fAKilledCallIsNotRunAndNotTold) {
   ASSERT_EQ(waitpid(puppet_.pid(), &status, 0), puppet_.pid());
   puppet_.Forget();
   EXPECT_EQ(status, SIGKILL);
+  AwaitDeath();
   // Who was not told that it begins is not told that it ends.
   EXPECT_EQ(SeedCalls(), (Calls{"2 entry", "2 exit", "1 death", "2 death"}));
 }
@@ -246,6 +254,7 @@ TEST_F(SeedNested, Seed13fKilledWhenItIsToldAgain) {
   ASSERT_EQ(kill(puppet_.pid(), SIGKILL), 0);
   ASSERT_EQ(waitpid(puppet_.pid(), nullptr, 0), puppet_.pid());
   puppet_.Forget();
+  AwaitDeath();
   EXPECT_EQ(SeedCalls(),
             (Calls{"2 entry", "1 entry", "2 entry", "1 exit", "2 exit", "1 death", "2 death"}));
 }

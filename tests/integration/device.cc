@@ -64,7 +64,12 @@ int Device::SetEvents(uint64_t engine, pid_t tid, uint32_t events) {
   set.engine = engine;
   set.tid = tid;
   set.events = events;
-  return Call(UTRACE_IOC_SET_EVENTS, &set);
+  const int ret = Call(UTRACE_IOC_SET_EVENTS, &set);
+  if (ret != -EINPROGRESS) return ret;
+  utrace_barrier barrier{};
+  barrier.engine = engine;
+  barrier.tid = tid;
+  return Call(UTRACE_IOC_BARRIER, &barrier);
 }
 
 int Device::SetCalls(uint64_t engine, const std::vector<int>& calls) {

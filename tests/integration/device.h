@@ -44,6 +44,8 @@ class Device {
   // Told of these calls alone from the first one on: the events come after the set.
   int64_t AttachForCalls(pid_t target, uint32_t events, const std::vector<int>& calls,
                          uint32_t flags = 0);
+  // 0 when no callback is of the old set any more: a notice may be read before the callback that
+  // gave it has returned.
   int SetEvents(uint64_t engine, pid_t tid, uint32_t events);
   int SetCalls(uint64_t engine, const std::vector<int>& calls);
   int Control(uint64_t engine, pid_t tid, uint32_t action, uint64_t* seq = nullptr,

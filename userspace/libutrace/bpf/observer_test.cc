@@ -84,8 +84,12 @@ TEST_F(ObserverTest, MemoryIsCopiedByTheRules) {
     if (::read(fds[0], buffer, 5) != 5) ::_exit(1);
     ::syscall(SYS_rename, "/nonexistent/from", "/nonexistent/to");
     ::syscall(SYS_openat, AT_FDCWD, 8, 0);
-    const char* argv[] = {"one", "two", nullptr};
-    ::execve("/nonexistent/program", const_cast<char**>(argv), environ);
+    // On the stack, as the program is looked up first: the kernel never reads these, and what
+    // nobody has touched is not there to be copied.
+    char one[] = "one";
+    char two[] = "two";
+    char* argv[] = {one, two, nullptr};
+    ::execve("/nonexistent/program", argv, environ);
   });
   Collect();
   ::waitpid(pid, nullptr, 0);

@@ -192,7 +192,7 @@ TEST_F(CliSetuidTest, AnArmedStopIsGone) {
   EXPECT_EQ(stop.Wait(), 0);
   EXPECT_THAT(stop.Out(), Not(HasSubstr("held: tid")));
   EXPECT_TRUE(ListedEngines().empty());
-  EXPECT_EQ(StateOf(shell.pid()), 'S');
+  EXPECT_TRUE(Eventually([&] { return StateOf(shell.pid()) == 'S'; }));
 }
 
 }  // namespace

@@ -175,6 +175,21 @@ void Children() {
   close(ends[1]);
 }
 
+// Until it sleeps in a call: one that is held on its way there comes late, and is no sleeper yet.
+void AwaitAsleep(pid_t pid) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
+  for (char state = 0; state != 'S'; usleep(1'000)) {
+    char stat[256] = {};
+    const int file = open(path, O_RDONLY);
+    if (file < 0 || read(file, stat, sizeof stat - 1) < 0) _exit(9);
+    close(file);
+    // "PID (comm) S"
+    const char* const end = strrchr(stat, ')');
+    state = end != nullptr ? end[2] : 0;
+  }
+}
+
 // Of calls that block: which signals end them, and how.
 void Interruptions() {
   int ends[2];
@@ -183,9 +198,10 @@ void Interruptions() {
   const pid_t parent = getpid();
   const auto soon = [&](int signo) {
     return Child([&, signo] {
-      usleep(30'000);
+      AwaitAsleep(parent);
       if (signo != 0) kill(parent, signo);
       usleep(30'000);
+      AwaitAsleep(parent);
       return write(ends[1], &byte, 1) == 1 ? 0 : 1;
     });
   };

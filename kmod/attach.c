@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Attaching an engine to a thread, and by whose rights. */
+#include <linux/anon_inodes.h>
 #include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/ptrace.h>
 #include <linux/sched/jobctl.h>
@@ -141,6 +144,32 @@ static struct utrace_engine *utrace_attach_new(struct task_struct *target, u32 f
 		utrace_put(utrace);
 	} while (ret == -EAGAIN);
 	return ret ? ERR_PTR(ret) : &link->engine;
+}
+
+/*
+ * The capabilities of the opener are asked for by file_ns_capable(), also by callbacks
+ * that began before the last close: so they ride on a file that lives as long as the owner.
+ * It pins the module for the moment that the kernel takes to let go of it.
+ */
+static const struct file_operations rights_fops = {
+	.owner = THIS_MODULE,
+};
+
+int utrace_owner_init(struct utrace_owner *owner)
+{
+	struct file *file = anon_inode_getfile("[utrace-rights]", &rights_fops, NULL, O_RDONLY);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	owner->file = file;
+	owner->cred = get_current_cred();
+	return 0;
+}
+
+void utrace_owner_release(struct utrace_owner *owner)
+{
+	put_cred(owner->cred);
+	fput(owner->file);
 }
 
 static int utrace_check_owner(struct task_struct *target, const struct utrace_owner *owner)

@@ -11,4 +11,9 @@
  */
 void utrace_recheck_owners(struct utrace *utrace);
 
+/* The caller's rights, to be kept.  0, or an errno.  May sleep. */
+int utrace_owner_init(struct utrace_owner *owner);
+/* The same context.  None of its engines is left. */
+void utrace_owner_release(struct utrace_owner *owner);
+
 #endif

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Sessions: whose they are, how long they live, and what one user may have. */
-#include <linux/anon_inodes.h>
-#include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "attach.h"
 #include "hooks/hooks.h"
 #include "session.h"
 
@@ -79,23 +77,13 @@ void session_user_uncharge(struct session_user *user)
 	atomic_dec(&user->attachments);
 }
 
-/*
- * The capabilities of the opener are asked for by file_ns_capable(), also by callbacks
- * that began before the last close: so they ride on a file that lives as long as the session.
- * It pins the module for the moment that the kernel takes to let go of it.
- */
-static const struct file_operations rights_fops = {
-	.owner = THIS_MODULE,
-};
-
 static void session_free(struct utrace_session *session)
 {
 	mutex_lock(&sessions_mutex);
 	session_user_put(session->user);
 	mutex_unlock(&sessions_mutex);
 	put_pid(session->owner);
-	put_cred(session->rights.cred);
-	fput(session->rights.file);
+	utrace_owner_release(&session->rights);
 	kvfree(session->threads);
 	kfree(session);
 }
@@ -181,11 +169,9 @@ struct utrace_session *utrace_session_open(bool controller)
 	init_waitqueue_func_entry(&session->owner_gone, session_owner_gone);
 	session->controller = controller;
 
-	session->rights.file = anon_inode_getfile("[utrace-rights]", &rights_fops, NULL, O_RDONLY);
-	if (IS_ERR(session->rights.file)) {
-		err = PTR_ERR(session->rights.file);
+	err = utrace_owner_init(&session->rights);
+	if (err)
 		goto err_free;
-	}
 	if (controller) {
 		session->threads =
 			kvcalloc(SESSION_HASH_SIZE, sizeof(*session->threads), GFP_KERNEL_ACCOUNT);
@@ -201,7 +187,6 @@ struct utrace_session *utrace_session_open(bool controller)
 		err = -ENOMEM;
 		goto err_hooks;
 	}
-	session->rights.cred = get_current_cred();
 	session->owner = get_pid(task_tgid(current));
 	session->ns = ns_of_pid(session->owner);
 	list_add_tail(&session->entry, &sessions);
@@ -214,7 +199,7 @@ err_hooks:
 		utrace_hooks_put();
 err_threads:
 	kvfree(session->threads);
-	fput(session->rights.file);
+	utrace_owner_release(&session->rights);
 err_free:
 	kfree(session);
 	return ERR_PTR(err);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How threads come to an engine: one, a whole group, or by birth. */
-#include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "compat/symbols.h"
-#include "compat/worker.h"
+#include "group.h"
 #include "session.h"
 
 /* More than the user asked for: deaths are always told, and births make children join. */
@@ -117,102 +116,54 @@ int session_join(struct session_engine *se, struct task_struct *task, bool newbo
 	return err;
 }
 
-/* All threads of @leader's group that are not in @se, with references. */
-static struct task_struct **session_strangers(struct session_engine *se, struct task_struct *leader,
-					      unsigned int *count)
-{
-	struct task_struct **tasks, *task;
-	unsigned int room;
+struct session_joiner {
+	struct utrace_joiner joiner;
+	struct session_engine *se;
+};
 
-	for (;;) {
-		/* A few more than there are: they may be multiplying. */
-		room = READ_ONCE(leader->signal->nr_threads) + 16;
-		tasks = kvmalloc_array(room, sizeof(*tasks), GFP_KERNEL_ACCOUNT);
-		if (!tasks)
-			return ERR_PTR(-ENOMEM);
-		*count = 0;
-		rcu_read_lock();
-		for_each_thread(leader, task) {
-			if (utrace_task_is_kernel(task) || READ_ONCE(task->exit_state) ||
-			    session_thread_exists(se, task))
-				continue;
-			if (*count == room)
-				break;
-			tasks[(*count)++] = get_task_struct(task);
-		}
-		rcu_read_unlock();
-		if (*count < room)
-			return tasks;
-		while (*count)
-			put_task_struct(tasks[--*count]);
-		kvfree(tasks);
-		if (fatal_signal_pending(current))
-			return ERR_PTR(-EINTR);
-	}
+static bool session_joiner_has(struct utrace_joiner *joiner, struct task_struct *task)
+{
+	return session_thread_exists(container_of(joiner, struct session_joiner, joiner)->se, task);
 }
 
-/*
- * Until a walk finds no stranger: who is born of a thread that is in already joins in its
- * creator's clone report, and who was born of one that was not is in the list before its creator
- * joined.
- */
+static int session_joiner_join(struct utrace_joiner *joiner, struct task_struct *task)
+{
+	return session_join(container_of(joiner, struct session_joiner, joiner)->se, task, false);
+}
+
 static int session_join_group(struct session_engine *se, struct task_struct *leader, u32 *joined)
 {
-	struct task_struct **tasks;
-	unsigned int count, i;
-	int err = 0, one;
-	u32 new;
+	struct session_joiner joiner = {
+		.joiner = { .has = session_joiner_has, .join = session_joiner_join },
+		.se = se,
+	};
 
-	do {
-		tasks = session_strangers(se, leader, &count);
-		if (IS_ERR(tasks))
-			return PTR_ERR(tasks);
-		new = 0;
-		for (i = 0; i < count; i++) {
-			one = err ?: session_join(se, tasks[i], false);
-			put_task_struct(tasks[i]);
-			if (!one)
-				new ++;
-			else if (one != -EEXIST && one != -ESRCH)
-				err = one;
-			cond_resched();
-		}
-		kvfree(tasks);
-		*joined += new;
-		/* Those dying now are not counted: they make no more threads. */
-	} while (!err && new);
-	return err;
+	return utrace_join_group(&joiner.joiner, leader, joined);
 }
 
 static struct task_struct *session_target(const struct utrace_attach *attach)
 {
+	bool group = attach->flags & UTRACE_TARGET_GROUP;
 	struct task_struct *task;
 	unsigned int flags;
 	struct pid *pid;
+	int err;
 
-	if (!(attach->flags & UTRACE_TARGET_PIDFD)) {
-		if (attach->target <= 0)
-			return ERR_PTR(-ESRCH);
-		rcu_read_lock();
-		task = pid_task(find_vpid(attach->target), PIDTYPE_PID);
-		if (task)
-			get_task_struct(task);
-		rcu_read_unlock();
-		return task ?: ERR_PTR(-ESRCH);
-	}
+	if (!(attach->flags & UTRACE_TARGET_PIDFD))
+		return utrace_target_get(attach->target, group);
 	pid = k_pidfd_get_pid(attach->target, &flags);
 	if (IS_ERR(pid))
 		return ERR_CAST(pid);
 	task = get_pid_task(pid, PIDTYPE_PID);
 	put_pid(pid);
-	return task ?: ERR_PTR(-ESRCH);
-}
-
-static int session_may_target(struct task_struct *task)
-{
-	if (same_thread_group(task, current) || utrace_task_is_kernel(task))
-		return -EPERM;
-	return READ_ONCE(task->exit_state) ? -ESRCH : 0;
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	err = utrace_may_target(task, group);
+	if (err) {
+		put_task_struct(task);
+		return ERR_PTR(err);
+	}
+	return task;
 }
 
 int session_attach(struct utrace_session *session, struct utrace_attach *attach)
@@ -235,15 +186,6 @@ int session_attach(struct utrace_session *session, struct utrace_attach *attach)
 	task = session_target(attach);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	err = -ESRCH;
-	/* A leader may be gone while its group lives on. */
-	if (!(attach->flags & UTRACE_TARGET_GROUP) || !delay_group_leader(task))
-		err = session_may_target(task);
-	else if (!same_thread_group(task, current))
-		err = 0;
-	if (err)
-		goto out_task;
-
 	se = session_engine_create(session, attach->flags, attach->events, attach->cookie);
 	if (IS_ERR(se)) {
 		err = PTR_ERR(se);

@@ -28,6 +28,7 @@ ZONES = [
     ('kmod/stop.*', 'stop'),
     ('kmod/report.*', 'report'),
     ('kmod/attach.*', 'attach'),
+    ('kmod/group.*', 'attach'),
     ('kmod/control.*', 'control'),
     ('kmod/examine.*', 'examine'),
     ('kmod/memory.*', 'memory'),

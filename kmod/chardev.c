@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "bpf_ops.h"
 #include "chardev.h"
 #include "session.h"
 
@@ -395,6 +396,7 @@ static ssize_t detach_all_store(struct device *dev, struct device_attribute *att
 				size_t len)
 {
 	session_brake();
+	utrace_bpf_brake();
 	return len;
 }
 static DEVICE_ATTR_WO(detach_all);

@@ -2,6 +2,7 @@
 /* Brings the layers up, and down in reverse. */
 #include <linux/module.h>
 
+#include "bpf_ops.h"
 #include "chardev.h"
 #include "engine.h"
 #include "events/resume.h"
@@ -29,12 +30,17 @@ static int __init utrace_init(void)
 	err = utrace_gates_init();
 	if (err)
 		goto err_session;
-	err = utrace_chardev_init();
+	err = utrace_bpf_init();
 	if (err)
 		goto err_gates;
+	err = utrace_chardev_init();
+	if (err)
+		goto err_bpf;
 	pr_info("version %s\n", UTRACE_VERSION);
 	return 0;
 
+err_bpf:
+	utrace_bpf_exit();
 err_gates:
 	utrace_gates_exit();
 err_session:
@@ -59,6 +65,7 @@ static void __exit utrace_exit(void)
 	utrace_gates_exit();
 	utrace_hooks_exit();
 	utrace_task_exit();
+	utrace_bpf_exit();
 	utrace_session_exit();
 	utrace_engine_exit();
 }

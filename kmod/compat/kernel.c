@@ -40,6 +40,15 @@ static unsigned int series_of(const char *release)
 	return sscanf(release, "%u.%u", &major, &minor) == 2 ? KERNEL_VERSION(major, minor, 0) : 0;
 }
 
+bool utrace_module_has_btf(void)
+{
+#ifdef CONFIG_DEBUG_INFO_BTF_MODULES
+	return THIS_MODULE->btf_data_size;
+#else
+	return false;
+#endif
+}
+
 int utrace_kernel_check(void)
 {
 	const char *release = running_release();
@@ -63,7 +72,7 @@ int utrace_kernel_check(void)
 		pr_warn("loaded on kernel %s, on which it was not tried\n", release);
 	}
 #ifdef CONFIG_DEBUG_INFO_BTF_MODULES
-	if (!THIS_MODULE->btf_data_size)
+	if (!utrace_module_has_btf())
 		pr_warn("the module was built without its own type information (BTF): BPF programs will not see its tracepoints\n");
 #else
 	pr_warn("kernel %s takes no type information (BTF) from modules: BPF programs will not see our tracepoints\n",

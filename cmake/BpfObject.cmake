@@ -23,10 +23,17 @@ target_include_directories(utrace_libbpf SYSTEM INTERFACE "${UTRACE_DEPS}/usr/in
 target_link_libraries(utrace_libbpf
   INTERFACE "${UTRACE_LIBBPF}" "${UTRACE_LIBELF}" "${UTRACE_LIBZ}")
 
-function(utrace_bpf_skeleton name source)
+# utrace_bpf_object(NAME SOURCE): compiles one BPF object, NAME.bpf.o in the build's bpf/gallery/, with the target NAME.
+function(utrace_bpf_object name source)
+  set(object "${PROJECT_BINARY_DIR}/bpf/gallery/${name}.bpf.o")
+  file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/bpf/gallery")
+  utrace_bpf_compile("${source}" "${object}")
+  add_custom_target(${name} ALL DEPENDS "${object}")
+endfunction()
+
+function(utrace_bpf_compile source object)
   get_filename_component(source "${source}" ABSOLUTE)
-  set(object "${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o")
-  set(skeleton "${CMAKE_CURRENT_BINARY_DIR}/${name}.skel.h")
+  get_filename_component(name "${object}" NAME_WE)
   add_custom_command(
     OUTPUT "${object}"
     COMMAND "${UTRACE_CLANG}" -g -O2 -mcpu=v3 --target=bpf -D__TARGET_ARCH_x86
@@ -39,6 +46,12 @@ function(utrace_bpf_skeleton name source)
     DEPFILE "${object}.d"
     COMMENT "BPF object ${name}"
     VERBATIM)
+endfunction()
+
+function(utrace_bpf_skeleton name source)
+  set(object "${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o")
+  set(skeleton "${CMAKE_CURRENT_BINARY_DIR}/${name}.skel.h")
+  utrace_bpf_compile("${source}" "${object}")
   add_custom_command(
     OUTPUT "${skeleton}"
     COMMAND "${UTRACE_BPFTOOL}" gen skeleton "${object}" name "${name}" > "${skeleton}"

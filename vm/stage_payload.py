@@ -18,7 +18,7 @@ def stage(source, target):
     target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_name(target.name + ".new")
     with open(source, "rb") as file:
-        is_program = file.read(4) == b"\x7fELF" and source.suffix != ".ko"
+        is_program = file.read(4) == b"\x7fELF" and source.suffix not in (".ko", ".o")
     if is_program:
         # The symbol table stays: uprobes and backtraces in the guest want it.
         subprocess.run(["strip", "--strip-debug", "-o", new, source], check=True)

@@ -31,16 +31,18 @@ foreach(name stop_test lifecycle_test syscall_test
     signal_test signal_effect_test signal_force_test signal_hold_test signal_inject_test
     signal_handler_test jctl_test exit_code_test step_test
     step_neighbour_test stop_place_test syscall_again_test handover_test nested_test rights_test rights_exec_test compat_test
-    call_neighbour_test)
+    call_neighbour_test bpf_engine_test)
   add_executable(seed_${name} ${name}.cc)
   set_target_properties(seed_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${integration_tests}")
   target_link_libraries(seed_${name} PRIVATE integration_harness GTest::gtest_main utrace_warnings)
   vm_test_binary(seed_${name} GATES)
 endforeach()
 
-# Those with a main function that repeats them: `check` 5 times.
+target_link_libraries(seed_bpf_engine_test PRIVATE GTest::gmock utrace_bpf utrace_libbpf)
+
+# SEED-1 and all the others: `check` runs them 5 times.
 vm_run_test(full/6.12/races-100-times LABEL full
-  --gates --tests "Seed*" --env UTRACE_REPEAT=100 --test-timeout 1800 --timeout 14000)
+  --gates --tests "*.Seed*" --env UTRACE_REPEAT=100 --test-timeout 1800 --timeout 14000)
 
 # One that fits no more would else be noticed only when its third comes up.
 get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)

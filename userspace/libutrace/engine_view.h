@@ -58,6 +58,15 @@ struct RunningObserver {
   int64_t threads = -1;  // observed now; -1: not known
 };
 
+// An engine in BPF, attached by a link: it belongs to whoever has that open, or pinned it.
+struct LoadedEngine {
+  std::string name;
+  uint32_t link_id = 0;
+  pid_t target = 0;  // that it began on, as its loader knew it; 0: none
+  bool pinned = false;
+  uint32_t events = 0;
+};
+
 }  // namespace utrace
 
 #endif  // UTRACE_LIBUTRACE_ENGINE_VIEW_H_

@@ -35,7 +35,8 @@ struct Command {
   const char* name;
   const char* summary;   // one line, for the list of commands
   const char* examples;  // come first in its help
-  bool takes_program;    // [--] PROGRAM ARG... may follow the options
+  // PROGRAM ARG... may follow the options; where other words may, only after --.
+  enum Takes { kNoProgram, kProgram, kProgramAfterDashes } takes;
   // Adds the options; what it returns runs with what was parsed, and gives the exit status.
   Run (*define)(CLI::App& app);
 };

@@ -29,11 +29,16 @@ bool ValueFollows(const CLI::App& app, const std::string& word) {
 
 // Takes the program off the end of `args`: from the first word that is no option, as strace and
 // env do. The parser would take the program's own options for ours.
-Args SplitProgram(const CLI::App& app, Args* args) {
+Args SplitProgram(const CLI::App& app, bool after_dashes, Args* args) {
   size_t at = 0;
   while (at < args->size()) {
     const std::string& word = (*args)[at];
-    if (word == "--" || word.size() < 2 || word[0] != '-') break;
+    if (word == "--") break;
+    if (after_dashes) {
+      ++at;
+      continue;
+    }
+    if (word.size() < 2 || word[0] != '-') break;
     at += ValueFollows(app, word) ? 2 : 1;
   }
   at = std::min(at, args->size());
@@ -80,7 +85,10 @@ std::string Description(const Command& command) {
 int RunCommand(const Command& command, Args args) {
   CLI::App app(Description(command), absl::StrCat("utracectl ", command.name));
   const Run run = command.define(app);
-  const Args program = command.takes_program ? SplitProgram(app, &args) : Args();
+  Args program;
+  if (command.takes != Command::kNoProgram) {
+    program = SplitProgram(app, command.takes == Command::kProgramAfterDashes, &args);
+  }
   std::reverse(args.begin(), args.end());  // the parser takes them from the end
   try {
     app.parse(args);

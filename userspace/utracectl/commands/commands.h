@@ -23,19 +23,19 @@ inline constexpr Command kTraceCommand = {
     "  utracectl trace -f -- make -j4         a command and all its children\n"
     "  utracectl trace -p 812 -o nginx.txt    a running process, into a file\n"
     "  utracectl trace -j -p 812 | jq .name   for programs: JSON Lines",
-    true, DefineTrace};
+    Command::kProgram, DefineTrace};
 
 inline constexpr Command kRecordCommand = {
     "record", "write what a program or process does to a file, at the least cost",
     "  utracectl record -o run.utr -f -- make -j4\n"
     "  utracectl report run.utr",
-    true, DefineRecord};
+    Command::kProgram, DefineRecord};
 
 inline constexpr Command kReportCommand = {
     "report", "print a recording",
     "  utracectl report run.utr\n"
     "  utracectl report -j run.utr | jq 'select(.errno == \"ENOENT\")'",
-    false, DefineReport};
+    Command::kNoProgram, DefineReport};
 
 inline constexpr Command kStopCommand = {
     "stop", "hold a process or thread quietly, until Ctrl-C or resume",
@@ -43,44 +43,47 @@ inline constexpr Command kStopCommand = {
     "  utracectl stop -p 812/815 --wait 5          one thread; fail if it does not come by\n"
     "  utracectl stop -p 812 --at syscall:openat   at the entry of its next openat\n"
     "  utracectl stop -p 812 --background          a holder process keeps it; resume ends it",
-    false, DefineStop};
+    Command::kNoProgram, DefineStop};
 
 inline constexpr Command kHoldCommand = {
     "hold", "hold a program at its exec, before its first instruction",
     "  utracectl hold -- ./server --port 80        then attach what you like to it\n"
     "  utracectl hold --background -- ./server     in a holder process; resume starts it\n"
     "  utracectl hold --tree 812 '*/installer'     what a process and its children execute",
-    true, DefineHold};
+    Command::kProgram, DefineHold};
 
 inline constexpr Command kResumeCommand = {
     "resume", "let go of what stop or hold holds",
     "  utracectl resume 812\n"
     "  utracectl resume 812/815 --engine 7         if several engines hold it\n"
     "  utracectl resume 812 --all",
-    false, DefineResume};
+    Command::kNoProgram, DefineResume};
 
 inline constexpr Command kPsCommand = {
     "ps", "show threads: what they do, who holds them and since when, their ptracer",
     "  utracectl ps                                all threads that have engines\n"
     "  utracectl ps -p 812\n"
     "  utracectl ps -j | jq 'select(.engines[].hold)'",
-    false, DefinePs};
+    Command::kNoProgram, DefinePs};
 
 inline constexpr Command kEngineCommand = {
-    "engine", "list, show and detach engines, also those of others",
+    "engine", "list, show and detach engines, also those of others; load engines in BPF",
     "  utracectl engine list\n"
     "  utracectl engine show 7\n"
     "  utracectl engine detach 7\n"
-    "  sudo utracectl engine detach --all          the emergency brake",
-    false, DefineEngine};
+    "  sudo utracectl engine detach --all          the emergency brake\n"
+    "  utracectl engine load faultinject.bpf.o --set call=openat --set error=ENOSPC -- make\n"
+    "  utracectl engine load faultinject.bpf.o --set call=fsync --pin -p 812\n"
+    "  utracectl engine unload faultinject",
+    Command::kProgramAfterDashes, DefineEngine};
 
 inline constexpr Command kStatusCommand = {"status",
                                            "show the module, the kernel and the hooks in use",
-                                           "  utracectl status", false, DefineStatus};
+                                           "  utracectl status", Command::kNoProgram, DefineStatus};
 
 inline constexpr Command kDoctorCommand = {
     "doctor", "say what is missing on this machine and the command that mends it",
-    "  utracectl doctor", false, DefineDoctor};
+    "  utracectl doctor", Command::kNoProgram, DefineDoctor};
 
 }  // namespace utrace
 

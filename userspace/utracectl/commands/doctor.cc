@@ -10,13 +10,16 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "userspace/base/errno_status.h"
+#include "userspace/libutrace/bpf/engine_object.h"
 #include "userspace/libutrace/bpf/observer.h"
 #include "userspace/libutrace/bpf/privileges.h"
 #include "userspace/libutrace/machine.h"
@@ -105,6 +108,15 @@ Finding CheckModule() {
   return {Finding::State::kGood, "the utrace module is loaded and hooks the kernel", ""};
 }
 
+// Nothing to be said where there is no module.
+std::optional<Finding> CheckBpfEngines() {
+  if (!ModuleLoaded()) return std::nullopt;
+  const absl::Status takes = CheckTakesEngines();
+  if (takes.ok()) return Finding{Finding::State::kGood, "engines in BPF can be loaded", ""};
+  return Finding{Finding::State::kNote,
+                 absl::StrCat("engines in BPF cannot be loaded: ", takes.message()), ""};
+}
+
 Finding CheckRights() {
   const absl::StatusOr<bool> all = HasCapability(CAP_SYS_PTRACE);
   if (all.value_or(false)) {
@@ -135,6 +147,7 @@ int Doctor() {
   // It would fail by what was found already.
   if (may_try) findings.push_back(CheckObserver());
   findings.push_back(CheckModule());
+  if (std::optional<Finding> engines = CheckBpfEngines()) findings.push_back(*std::move(engines));
   findings.push_back(CheckRights());
   for (const Finding& finding : findings) {
     const bool missing = finding.state == Finding::State::kMissing;

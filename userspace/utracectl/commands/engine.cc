@@ -10,12 +10,14 @@
 #include "absl/strings/strip.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
+#include "userspace/libutrace/bpf/engine_object.h"
 #include "userspace/libutrace/bpf/observer_list.h"
 #include "userspace/libutrace/brake.h"
 #include "userspace/libutrace/control_names.h"
 #include "userspace/libutrace/engine_view.h"
 #include "userspace/libutrace/session.h"
 #include "userspace/utracectl/commands/commands.h"
+#include "userspace/utracectl/commands/engine_load.h"
 #include "userspace/utracectl/hold_text.h"
 #include "userspace/utracectl/output/control_json.h"
 #include "userspace/utracectl/output/place_text.h"
@@ -35,6 +37,7 @@ struct EngineOptions {
 struct Engines {
   std::vector<EngineView> control;
   std::vector<RunningObserver> observers;
+  std::vector<LoadedEngine> loaded;
 };
 
 // Of both planes. What cannot be seen is said, and the rest is shown.
@@ -53,9 +56,11 @@ absl::StatusOr<Engines> FindEngines() {
   if (observers.ok()) {
     engines.observers = *std::move(observers);
   } else {
-    PrintNote(absl::StrCat("note: BPF observers are not listed, as root sees them only: ",
+    PrintNote(absl::StrCat("note: what is in BPF is not listed, as root sees it only: ",
                            observers.status().message()));
+    return engines;
   }
+  ASSIGN_OR_RETURN(engines.loaded, ListLoadedEngines());
   return engines;
 }
 
@@ -70,8 +75,8 @@ std::string TargetText(const EngineView& engine) {
       info.ok() ? ProcessName(processes[0], info->comm) : absl::StrCat("process ", processes[0]));
 }
 
-std::string EventsText(const EngineView& engine) {
-  const std::vector<std::string> names = EventNames(engine.events);
+std::string EventsText(uint32_t events) {
+  const std::vector<std::string> names = EventNames(events);
   return names.empty() ? "-" : absl::StrJoin(names, ",");
 }
 
@@ -88,7 +93,7 @@ absl::Status List(const EngineOptions& options) {
   for (const EngineView& engine : engines.control) {
     lines += EngineJson(engine, now_ns);
     rows.push_back({absl::StrCat(engine.id), EngineOwner(engine), TargetText(engine),
-                    EventsText(engine), engine.trace_only ? "trace" : "control",
+                    EventsText(engine.events), engine.trace_only ? "trace" : "control",
                     absl::StrCat(engine.Held(), " held")});
   }
   for (const RunningObserver& observer : engines.observers) {
@@ -97,6 +102,12 @@ absl::Status List(const EngineOptions& options) {
                     ProcessName(observer.owner, observer.owner_comm),
                     observer.threads < 0 ? "?" : absl::StrCat(observer.threads, " threads"), "-",
                     "observe", "running"});
+  }
+  for (const LoadedEngine& engine : engines.loaded) {
+    lines += LoadedEngineJson(engine, now_ns);
+    rows.push_back({engine.name, "-",
+                    engine.target > 0 ? absl::StrCat("process ", engine.target) : "-",
+                    EventsText(engine.events), "bpf", engine.pinned ? "pinned" : "loaded"});
   }
   std::fputs(options.json ? lines.c_str() : FormatTable(rows).c_str(), stdout);
   return absl::OkStatus();
@@ -127,7 +138,8 @@ absl::Status NoSuchEngine(const std::string& id) {
 
 void PrintEngine(const EngineView& engine) {
   std::printf("engine %llu of %s, on %s, events %s\n", static_cast<unsigned long long>(engine.id),
-              EngineOwner(engine).c_str(), TargetText(engine).c_str(), EventsText(engine).c_str());
+              EngineOwner(engine).c_str(), TargetText(engine).c_str(),
+              EventsText(engine.events).c_str());
   std::vector<std::vector<std::string>> rows{{"  PID", "TID", "STATE"}};
   for (const utrace_info& info : engine.threads) {
     const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
@@ -214,9 +226,14 @@ int Finish(const absl::Status& status) {
 Run DefineEngine(CLI::App& app) {
   auto options = std::make_shared<EngineOptions>();
   app.require_subcommand(1);
-  CLI::App* list = app.add_subcommand("list", "all engines, and BPF observers");
+  CLI::App* list = app.add_subcommand("list", "all engines, those in BPF and observers too");
   CLI::App* show = app.add_subcommand("show", "one engine and its threads");
   CLI::App* detach = app.add_subcommand("detach", "take an engine off, which ends its holds");
+  CLI::App* load = app.add_subcommand("load", "an engine in BPF, on a process or a program");
+  CLI::App* unload =
+      app.add_subcommand("unload", "take an engine in BPF off, which ends its holds");
+  const Run run_load = DefineEngineLoad(*load);
+  const Run run_unload = DefineEngineUnload(*unload);
   for (CLI::App* command : {list, show}) {
     command->add_flag("-j,--json", options->json,
                       "JSON Lines (docs/json-control.md) in place of text");
@@ -230,7 +247,10 @@ Run DefineEngine(CLI::App& app) {
       ->add_flag("--all", options->all,
                  "take all engines of all users off at once (root; the emergency brake)")
       ->excludes(id);
-  return [options, list, show](const ProgramArgs&) {
+  return [options, list, show, load, unload, run_load, run_unload](const ProgramArgs& program) {
+    if (*load) return run_load(program);
+    if (!program.empty()) return UsageError("engine: a program goes with engine load");
+    if (*unload) return run_unload(program);
     if (*list) return Finish(List(*options));
     if (*show) return Finish(Show(*options));
     if (options->id.empty() && !options->all) {

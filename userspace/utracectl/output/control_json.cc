@@ -153,6 +153,16 @@ std::string ObserverJson(const RunningObserver& observer, uint64_t now_ns) {
   return line.End();
 }
 
+std::string LoadedEngineJson(const LoadedEngine& engine, uint64_t now_ns) {
+  Line line("engine", now_ns);
+  line.String("plane", "bpf");
+  line.String("name", engine.name);
+  if (engine.target > 0) line.Signed("target", engine.target);
+  line.Flag("pinned", engine.pinned);
+  line.Events(engine.events);
+  return line.End();
+}
+
 std::string StatusJson(const SystemStatus& status, uint64_t now_ns) {
   Line line("status", now_ns);
   line.String("version", status.version);

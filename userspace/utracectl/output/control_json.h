@@ -15,6 +15,7 @@ namespace utrace {
 std::string ThreadJson(const ThreadView& thread, uint64_t now_ns);
 std::string EngineJson(const EngineView& engine, uint64_t now_ns);
 std::string ObserverJson(const RunningObserver& observer, uint64_t now_ns);
+std::string LoadedEngineJson(const LoadedEngine& engine, uint64_t now_ns);
 
 struct SystemStatus {
   std::string version;  // the tool's

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// BPF objects that are engines: bpf/include/utrace.bpf.h says how one is written.
+#ifndef UTRACE_LIBUTRACE_BPF_ENGINE_OBJECT_H_
+#define UTRACE_LIBUTRACE_BPF_ENGINE_OBJECT_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "userspace/libutrace/engine_view.h"
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_object;
+
+namespace utrace {
+
+// Whether the module that is loaded takes BPF engines. The error says what is missing.
+absl::Status CheckTakesEngines();
+
+// One engine: opened, then configured, loaded, and attached as long as this lives, or is pinned.
+class EngineObject {
+ public:
+  static absl::StatusOr<std::unique_ptr<EngineObject>> Open(const std::string& path);
+  ~EngineObject();
+  EngineObject(const EngineObject&) = delete;
+  EngineObject& operator=(const EngineObject&) = delete;
+
+  // As it is known to the module, by which it can be unloaded.
+  const std::string& Name() const { return name_; }
+
+  // An option, a const volatile variable of the object. The text is a number, true or false, or of
+  // an array of characters a string; where the object says that it takes one, the name of a system
+  // call or of an errno.
+  absl::Status Set(absl::string_view name, absl::string_view text);
+  // "every=1", with what they are now.
+  std::vector<std::string> Options() const;
+
+  // For who reads its maps.
+  const bpf_object* Object() const { return object_.get(); }
+
+  // The process it begins on, with all threads, and `children` those it will have.
+  absl::Status SetTarget(pid_t process, bool children);
+
+  // ENOEXEC: the kernel's verifier refuses it; the error has what it says.
+  absl::Status Load();
+  absl::Status Attach();
+  // `next`, loaded and of the same name, takes the place of this on all its threads, without a gap.
+  absl::Status ReplaceBy(EngineObject* next);
+  // It stays when this goes, until it is unloaded.
+  absl::Status Pin();
+
+ private:
+  struct ObjectDeleter {
+    void operator()(bpf_object* object) const;
+  };
+  struct LinkDeleter {
+    void operator()(bpf_link* link) const;
+  };
+
+  EngineObject(std::string path, std::unique_ptr<bpf_object, ObjectDeleter> object, bpf_map* map);
+  absl::Status WriteMember(const char* member, const void* value, size_t size);
+
+  std::string path_;
+  std::unique_ptr<bpf_object, ObjectDeleter> object_;
+  bpf_map* map_;
+  std::string name_;
+  pid_t target_ = 0;
+  std::unique_ptr<bpf_link, LinkDeleter> link_;
+};
+
+// All of this machine. EPERM without CAP_SYS_ADMIN, which the kernel asks for to list BPF objects.
+absl::StatusOr<std::vector<LoadedEngine>> ListLoadedEngines();
+
+// Off all threads, and its pin with it. ENOENT: there is none of that name.
+absl::Status UnloadEngine(const std::string& name);
+
+}  // namespace utrace
+
+#endif  // UTRACE_LIBUTRACE_BPF_ENGINE_OBJECT_H_

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/utracectl/commands/engine_load.h"
+
+#include <poll.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "userspace/base/errno_status.h"
+#include "userspace/base/pidfd.h"
+#include "userspace/base/status_macros.h"
+#include "userspace/libutrace/bpf/engine_object.h"
+#include "userspace/libutrace/process_info.h"
+#include "userspace/utracectl/program.h"
+#include "userspace/utracectl/target.h"
+
+namespace utrace {
+namespace {
+
+struct LoadOptions {
+  std::string file;
+  int pid = 0;
+  bool children = false;
+  bool pin = false;
+  std::string user;
+  std::vector<std::string> settings;
+};
+
+// Attached to that process.
+absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options, pid_t process) {
+  RETURN_IF_ERROR(CheckTakesEngines());
+  ASSIGN_OR_RETURN(std::unique_ptr<EngineObject> engine, EngineObject::Open(options.file));
+  for (const std::string& setting : options.settings) {
+    const size_t equals = setting.find('=');
+    RETURN_IF_ERROR(engine->Set(setting.substr(0, equals), setting.substr(equals + 1)));
+  }
+  RETURN_IF_ERROR(engine->SetTarget(process, options.children));
+  RETURN_IF_ERROR(engine->Load());
+  RETURN_IF_ERROR(engine->Attach());
+  if (options.pin) RETURN_IF_ERROR(engine->Pin());
+  return engine;
+}
+
+std::string Described(const EngineObject& engine) {
+  const std::vector<std::string> options = engine.Options();
+  return options.empty() ? engine.Name()
+                         : absl::StrCat(engine.Name(), " (", absl::StrJoin(options, ", "), ")");
+}
+
+// Until the process ends, or we are interrupted.
+absl::Status WaitForEnd(const UniqueFd& pidfd) {
+  pollfd end{pidfd.Get(), POLLIN, 0};
+  while (!Interrupted()) {
+    if (::poll(&end, 1, -1) > 0) break;
+    if (errno != EINTR) return LastErrno("wait for the process");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LoadOnProcess(const LoadOptions& options) {
+  ASSIGN_OR_RETURN(const UniqueFd pidfd, OpenPidfd(options.pid));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EngineObject> engine, LoadOn(options, options.pid));
+  const absl::StatusOr<ThreadInfo> info = ReadThread(options.pid);
+  const std::string on =
+      absl::StrCat(Described(*engine), " is on ",
+                   info.ok() ? ProcessName(options.pid, info->comm) : absl::StrCat(options.pid));
+  if (options.pin) {
+    std::printf("%s, until utracectl engine unload %s\n", on.c_str(), engine->Name().c_str());
+    return absl::OkStatus();
+  }
+  CatchInterrupts();
+  PrintNote(absl::StrCat(on, ", until that ends or Ctrl-C"));
+  return WaitForEnd(pidfd);
+}
+
+int LoadOnProgram(const LoadOptions& options, const ProgramArgs& args) {
+  int exit_status = kExitOk;
+  std::optional<Program> program = Program::Spawn(args, options.user, &exit_status);
+  if (!program.has_value()) return exit_status;
+  const absl::StatusOr<std::unique_ptr<EngineObject>> engine = LoadOn(options, program->Pid());
+  if (!engine.ok()) {
+    PrintError(engine.status());
+    return kExitOwnFailure;
+  }
+  if (const std::optional<int> failed = program->Start()) return *failed;
+  if (const std::optional<int> failed = program->Confirm()) return *failed;
+  const absl::StatusOr<int> status = program->Wait();
+  if (!status.ok()) {
+    PrintError(status.status());
+    return kExitFailure;
+  }
+  return EndLike(*status);
+}
+
+int Finish(const absl::Status& status) {
+  if (status.ok()) return kExitOk;
+  PrintError(status);
+  return kExitFailure;
+}
+
+std::string SettingError(const std::string& text) {
+  if (text.find('=') != std::string::npos && text[0] != '=') return {};
+  return absl::StrCat("'", text, "' is not of the form NAME=VALUE");
+}
+
+}  // namespace
+
+Run DefineEngineLoad(CLI::App& app) {
+  auto options = std::make_shared<LoadOptions>();
+  app.add_option("file", options->file, "the BPF object")->required()->type_name("FILE");
+  auto* pid = app.add_option("-p,--pid", options->pid, "on this process, all its threads")
+                  ->check(AboveZeroError)
+                  ->type_name("PID");
+  app.add_flag("-f,--follow", options->children, "on the processes it creates, too");
+  app.add_option("--set", options->settings, "one of its options (repeatable)")
+      ->check(SettingError)
+      ->type_name("NAME=VALUE")
+      ->take_last()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  auto* user =
+      app.add_option("-u,--user", options->user, "run the program as this user")->type_name("USER");
+  app.add_flag("--pin", options->pin, "it stays until engine unload, and this returns at once")
+      ->needs(pid);
+  return [options, pid, user](const ProgramArgs& program) {
+    if (program.empty() == (pid->count() == 0)) {
+      return UsageError("engine load: give a process by -p, or a program after --");
+    }
+    if (!program.empty()) return LoadOnProgram(*options, program);
+    if (user->count() > 0) return UsageError("engine load: -u is for a program, not for -p");
+    return Finish(LoadOnProcess(*options));
+  };
+}
+
+Run DefineEngineUnload(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  app.add_option("name", *name, "its name, as engine list shows it")->required()->type_name("NAME");
+  return [name](const ProgramArgs&) {
+    const absl::Status status = UnloadEngine(*name);
+    if (status.ok()) std::printf("unloaded: engine %s\n", name->c_str());
+    return Finish(status);
+  };
+}
+
+}  // namespace utrace

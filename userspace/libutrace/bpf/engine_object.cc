@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "userspace/base/unique_fd.h"
 #include "userspace/libutrace/bpf/engine_option.h"
 #include "userspace/libutrace/bpf/libbpf_log.h"
+#include "userspace/libutrace/bpf/privileges.h"
 #include "userspace/libutrace/machine.h"
 
 namespace utrace {
@@ -293,11 +295,14 @@ absl::Status EngineObject::SetTarget(pid_t process, bool children) {
 }
 
 absl::Status EngineObject::Load() {
+  const std::string what = absl::StrCat("load ", path_);
+  constexpr char kTakesRoot[] = "it takes root in the initial namespace: use sudo";
+  // Without it the module's types cannot be read, and the error would be of them.
+  ASSIGN_OR_RETURN(const bool may, HasCapability(CAP_SYS_ADMIN));
+  if (!may) return ErrnoStatus(EPERM, what, kTakesRoot);
   LibbpfLog log;
   if (bpf_object__load(object_.get()) == 0) return absl::OkStatus();
-  const int error = errno;
-  const std::string what = absl::StrCat("load ", path_);
-  if (error == EPERM) return ErrnoStatus(error, what, "it takes root, in the initial namespace");
+  if (errno == EPERM) return ErrnoStatus(EPERM, what, kTakesRoot);
   return ErrnoStatus(ENOEXEC, what, absl::StrCat("the kernel refuses it:\n", log.Tail()));
 }
 

@@ -46,5 +46,5 @@ vm_run_test(full/6.12/races-100-times LABEL full
 
 # One that fits no more would else be noticed only when its third comes up.
 get_filename_component(preset "${CMAKE_BINARY_DIR}" NAME)
-add_test(NAME mutations.fit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mutations/run --preset "${preset}" --no-build --fit)
+add_test(NAME mutations.fit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mutations/run --preset "${preset}" --fit)
 set_tests_properties(mutations.fit PROPERTIES LABELS unit)

@@ -19,7 +19,8 @@ def steps_of(options):
     steps = [
         Step("setup", ["tools/setup", *SETUP, *(FULL_SETUP if options.full else [])], shown=True),
         Step("configure", ["cmake", "--preset", PRESET]),
-        Step("build", ["cmake", "--build", str(BUILD), "-j", jobs, "--target", "all", "payload-6.12"]),
+        Step("build", ["cmake", "--build", str(BUILD), "-j", jobs, "--target", "all", "payload-6.12",
+                       "payload-6.12-gates"]),
         Step("modules", ["cmake", "--build", str(BUILD), "-j", jobs, "--target", *(f"payload-{s}" for s in others),
                          "--", "-k", "0"]),
         Step("lint", ["tools/lint"]),

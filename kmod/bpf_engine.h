@@ -20,40 +20,7 @@
 #include <linux/workqueue.h>
 
 #include "../include/linux/utrace.h"
-
-#define UTRACE_BPF_NAME_SIZE 16
-
-/*
- * What a BPF engine gives, by members of these names; append-only.  Reports as in struct
- * utrace_engine_ops; what they return too, but that what is no action counts as UTRACE_RESUME.
- * All may be sleepable but report_reap().
- */
-struct utrace_bpf_engine_ops {
-	u32 (*report_quiesce)(u32 action, struct utrace_engine *engine, u32 event);
-	u32 (*report_syscall_entry)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
-	u32 (*report_syscall_exit)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
-	u32 (*report_signal)(u32 action, struct utrace_engine *engine, u32 event,
-			     struct kernel_siginfo *info);
-	u32 (*report_jctl)(u32 action, struct utrace_engine *engine, int type, int notify);
-	u32 (*report_clone)(u32 action, struct utrace_engine *engine, u64 clone_flags,
-			    struct task_struct *child);
-	u32 (*report_exec)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
-	u32 (*report_exit)(u32 action, struct utrace_engine *engine, long code);
-	u32 (*report_step)(u32 action, struct utrace_engine *engine);
-	void (*report_death)(struct utrace_engine *engine, bool group_dead);
-	void (*report_reap)(struct utrace_engine *engine, struct task_struct *task);
-
-	/* Unique among those that are registered; not empty. */
-	char name[UTRACE_BPF_NAME_SIZE];
-	/* UTRACE_TARGET_GROUP, CHILDREN, NESTED, INTERCEPT. */
-	u32 flags;
-	/* Of the signals, those that report_signal() is called for; 0: all. */
-	u32 signal_events;
-	/* The thread it begins on, or with UTRACE_TARGET_GROUP the process, as the loader knows it;
-	 * 0: none. */
-	s32 target;
-	u32 reserved;
-};
+#include "../include/uapi/utrace_bpf.h"
 
 struct bpf_engine {
 	refcount_t ref;

@@ -55,7 +55,7 @@ static u32 stub_step(u32 action, struct utrace_engine *engine)
 	return UTRACE_RESUME;
 }
 
-static void stub_death(struct utrace_engine *engine, bool group_dead)
+static void stub_death(struct utrace_engine *engine, int group_dead)
 {
 }
 

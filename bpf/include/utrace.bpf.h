@@ -32,37 +32,12 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "include/uapi/utrace.h"
+#include "include/uapi/utrace_bpf.h"
 
 /* One engine of the policy: on one thread. */
 struct utrace_engine {
 	void *data;
 } __attribute__((preserve_access_index));
-
-#define UTRACE_BPF_NAME_SIZE 16
-
-/* kmod/bpf_engine.h has the same, and says what each is. */
-struct utrace_bpf_engine_ops {
-	u32 (*report_quiesce)(u32 action, struct utrace_engine *engine, u32 event);
-	u32 (*report_syscall_entry)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
-	u32 (*report_syscall_exit)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
-	u32 (*report_signal)(u32 action, struct utrace_engine *engine, u32 event,
-			     struct kernel_siginfo *info);
-	u32 (*report_jctl)(u32 action, struct utrace_engine *engine, int type, int notify);
-	u32 (*report_clone)(u32 action, struct utrace_engine *engine, u64 clone_flags,
-			    struct task_struct *child);
-	u32 (*report_exec)(u32 action, struct utrace_engine *engine, struct pt_regs *regs);
-	u32 (*report_exit)(u32 action, struct utrace_engine *engine, long code);
-	u32 (*report_step)(u32 action, struct utrace_engine *engine);
-	void (*report_death)(struct utrace_engine *engine, bool group_dead);
-	void (*report_reap)(struct utrace_engine *engine, struct task_struct *task);
-
-	char name[UTRACE_BPF_NAME_SIZE];
-	u32 flags;
-	u32 signal_events;
-	s32 target;
-	u32 reserved;
-};
 
 /* Of an option: it takes the name of a system call, or of an errno. */
 #define UTRACE_IS_SYSCALL __attribute__((btf_decl_tag("utrace:syscall")))

@@ -91,7 +91,7 @@ u32 BPF_PROG(on_exit, u32 action, struct utrace_engine *engine, long code)
 }
 
 UTRACE_REPORT(report_death)
-void BPF_PROG(on_death, struct utrace_engine *engine, bool group_dead)
+void BPF_PROG(on_death, struct utrace_engine *engine, int group_dead)
 {
 	count(UTRACE_EVENT_BIT_DEATH, 0);
 }

@@ -16,7 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "include/uapi/utrace.h"
+#include "include/uapi/utrace_bpf.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/base/unique_fd.h"
@@ -113,7 +113,7 @@ class EngineValue {
 };
 
 struct EngineName {
-  char text[16];
+  char text[UTRACE_BPF_NAME_SIZE];
 };
 
 std::string TextOf(const EngineName& name) {

@@ -172,6 +172,14 @@ void utrace_owner_release(struct utrace_owner *owner)
 	fput(owner->file);
 }
 
+u64 utrace_owner_new_id(void)
+{
+	static atomic64_t last;
+
+	/* A counter of 64 bits does not come round. */
+	return atomic64_inc_return(&last);
+}
+
 static int utrace_check_owner(struct task_struct *target, const struct utrace_owner *owner)
 {
 	const struct cred *old = override_creds(owner->cred);
@@ -194,6 +202,23 @@ int utrace_may_attach(struct task_struct *target, const struct utrace_owner *own
 	return ret;
 }
 EXPORT_SYMBOL_GPL(utrace_may_attach);
+
+int utrace_may_release(const struct utrace_engine *engine, const struct utrace_owner *owner,
+		       const struct utrace_owner *asker)
+{
+	struct task_struct *task = utrace_engine_task(engine);
+	struct user_namespace *ns;
+	int err;
+
+	if (uid_eq(asker->cred->euid, owner->cred->euid))
+		return 0;
+	rcu_read_lock();
+	ns = get_user_ns(__task_cred(task)->user_ns);
+	rcu_read_unlock();
+	err = file_ns_capable(asker->file, ns, CAP_SYS_PTRACE) ? 0 : -EPERM;
+	put_user_ns(ns);
+	return err ?: utrace_may_attach(task, asker);
+}
 
 struct utrace_engine *utrace_attach_task(struct task_struct *target, u32 flags,
 					 const struct utrace_engine_ops *ops, void *data,

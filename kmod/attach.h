@@ -15,5 +15,14 @@ void utrace_recheck_owners(struct utrace *utrace);
 int utrace_owner_init(struct utrace_owner *owner);
 /* The same context.  None of its engines is left. */
 void utrace_owner_release(struct utrace_owner *owner);
+/* A handle for what it owns: never used again for another. */
+u64 utrace_owner_new_id(void);
+
+/*
+ * May @asker let go what @owner's @engine holds?  Its owner's user may, and who could attach and
+ * has CAP_SYS_PTRACE.  0, or an errno.  May sleep.
+ */
+int utrace_may_release(const struct utrace_engine *engine, const struct utrace_owner *owner,
+		       const struct utrace_owner *asker);
 
 #endif

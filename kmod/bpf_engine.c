@@ -8,8 +8,8 @@
 #include "bpf_engine.h"
 #include "group.h"
 
-static DEFINE_MUTEX(bpf_engines_mutex);
-static LIST_HEAD(bpf_engines);
+DEFINE_MUTEX(bpf_engines_mutex);
+LIST_HEAD(bpf_engines);
 /* Callbacks that use a map. */
 DEFINE_SRCU(bpf_maps);
 static struct workqueue_struct *bpf_works;
@@ -28,6 +28,13 @@ void bpf_engine_put(struct bpf_engine *be)
 		queue_work(bpf_works, &be->free);
 }
 
+/* Under the owner's lock. */
+static void bpf_thread_leave_list(struct bpf_thread *t)
+{
+	list_del_init(&t->entry);
+	t->owner->count--;
+}
+
 void bpf_thread_unlink(struct bpf_thread *t)
 {
 	unsigned long irq;
@@ -35,7 +42,8 @@ void bpf_thread_unlink(struct bpf_thread *t)
 
 	spin_lock_irqsave(&t->owner->lock, irq);
 	ours = !list_empty(&t->entry);
-	list_del_init(&t->entry);
+	if (ours)
+		bpf_thread_leave_list(t);
 	spin_unlock_irqrestore(&t->owner->lock, irq);
 	if (ours)
 		utrace_engine_put(t->engine);
@@ -155,6 +163,7 @@ int bpf_join(struct bpf_engine *be, struct task_struct *task, u32 how)
 		t->engine = engine;
 		utrace_engine_get(engine);
 		list_add_tail(&t->entry, &be->threads);
+		be->count++;
 	}
 	spin_unlock_irq(&be->lock);
 	if (!err)
@@ -230,16 +239,12 @@ static struct bpf_engine *bpf_engine_create(struct utrace_bpf_engine_ops *map)
 	spin_lock_init(&be->lock);
 	INIT_LIST_HEAD(&be->threads);
 	INIT_WORK(&be->free, bpf_engine_free_work);
+	be->id = utrace_owner_new_id();
 	be->core = bpf_core_ops;
 	be->flags = map->flags;
 	be->events = events_of(map);
 	RCU_INIT_POINTER(be->map, map);
 	return be;
-}
-
-static struct utrace_bpf_engine_ops *map_of(const struct bpf_engine *be)
-{
-	return rcu_dereference_protected(be->map, lockdep_is_held(&bpf_engines_mutex));
 }
 
 /* Both under the mutex. */
@@ -248,7 +253,7 @@ static struct bpf_engine *bpf_engine_find(const struct utrace_bpf_engine_ops *ma
 	struct bpf_engine *be;
 
 	list_for_each_entry(be, &bpf_engines, entry)
-		if (map_of(be) == map)
+		if (bpf_engine_map(be) == map)
 			return be;
 	return NULL;
 }
@@ -258,13 +263,12 @@ static bool name_taken(const char *name)
 	const struct bpf_engine *be;
 
 	list_for_each_entry(be, &bpf_engines, entry)
-		if (!strcmp(map_of(be)->name, name))
+		if (!strcmp(bpf_engine_map(be)->name, name))
 			return true;
 	return false;
 }
 
-/* Off all threads, for good. */
-static void bpf_engine_leave(struct bpf_engine *be)
+void bpf_engine_leave(struct bpf_engine *be)
 {
 	struct bpf_thread *t;
 
@@ -272,7 +276,7 @@ static void bpf_engine_leave(struct bpf_engine *be)
 	be->gone = true;
 	while (!list_empty(&be->threads)) {
 		t = list_first_entry(&be->threads, struct bpf_thread, entry);
-		list_del_init(&t->entry);
+		bpf_thread_leave_list(t);
 		spin_unlock_irq(&be->lock);
 		detach(t->engine);
 		utrace_engine_put(t->engine);
@@ -353,8 +357,8 @@ int bpf_engine_replace(struct utrace_bpf_engine_ops *map, struct utrace_bpf_engi
 	be->events = events_of(map);
 	spin_unlock_irq(&be->lock);
 	ask_all(be);
-	synchronize_srcu(&bpf_maps);
 	mutex_unlock(&bpf_engines_mutex);
+	synchronize_srcu(&bpf_maps);
 	return 0;
 }
 

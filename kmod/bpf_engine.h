@@ -13,7 +13,9 @@
 #ifndef UTRACE_BPF_ENGINE_H
 #define UTRACE_BPF_ENGINE_H
 
+#include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -24,6 +26,8 @@
 
 struct bpf_engine {
 	refcount_t ref;
+	/* A handle, as sessions' engines have. */
+	u64 id;
 	/* For each its own, by which the core finds its engines. */
 	struct utrace_engine_ops core;
 	struct utrace_owner rights;
@@ -39,6 +43,7 @@ struct bpf_engine {
 	u32 flags;
 	u32 events;
 	struct list_head threads;
+	unsigned int count;
 };
 
 /* One engine of the core, on one thread. */
@@ -48,12 +53,25 @@ struct bpf_thread {
 	/* Under the owner's lock, as what follows: what the core was asked for. */
 	u32 events;
 	struct list_head entry;
+	/* Of its last hold at an event, for those who look: which, its signal, and jiffies. */
+	u8 event;
+	s32 signo;
+	u32 since;
 };
 
 /* ---- bpf_engine.c ---- */
 
 /* Callbacks that use a map. */
 extern struct srcu_struct bpf_maps;
+/* Guards the list of all, and their maps. */
+extern struct mutex bpf_engines_mutex;
+extern struct list_head bpf_engines;
+
+/* Of one in the list, under the mutex. */
+static inline struct utrace_bpf_engine_ops *bpf_engine_map(const struct bpf_engine *be)
+{
+	return rcu_dereference_protected(be->map, lockdep_is_held(&bpf_engines_mutex));
+}
 
 int bpf_engine_init(void);
 void bpf_engine_exit(void);
@@ -61,8 +79,17 @@ void bpf_engine_exit(void);
 void bpf_engine_put(struct bpf_engine *be);
 /* The list's reference to the engine goes with its place there, whoever comes first. */
 void bpf_thread_unlink(struct bpf_thread *t);
+/* It was asked to stop: since now, for those who look. */
+static inline void bpf_thread_stopped(struct bpf_thread *t)
+{
+	WRITE_ONCE(t->since, (u32)jiffies);
+}
+
 /* One thread joins; @how: UTRACE_ATTACH_INHERIT from its creator's clone report, or 0. */
 int bpf_join(struct bpf_engine *be, struct task_struct *task, u32 how);
+
+/* Off all threads, for good.  May sleep. */
+void bpf_engine_leave(struct bpf_engine *be);
 
 /* Its link was attached.  -EPERM, -EEXIST this name, -ESRCH no such target, -ENOMEM, ... */
 int bpf_engine_register(struct utrace_bpf_engine_ops *map);

@@ -4,10 +4,13 @@
 #include <linux/btf_ids.h>
 #include <linux/module.h>
 #include <linux/sched/task_stack.h>
+#include <linux/signal.h>
 #include <linux/uaccess.h>
 #include <asm/syscall.h>
 
+#include "bpf_engine.h"
 #include "bpf_kfuncs.h"
+#include "compat/call.h"
 
 /* Where there is no such flag every pointer has to be one that the verifier trusts. */
 #ifndef KF_TRUSTED_ARGS
@@ -22,6 +25,95 @@ __bpf_kfunc int bpf_utrace_set_result(struct pt_regs *regs, s64 result)
 		return -EINVAL;
 	syscall_set_return_value(current, regs, 0, result);
 	return 0;
+}
+
+__bpf_kfunc u64 bpf_utrace_argument(struct pt_regs *regs, u32 n)
+{
+	unsigned long args[6];
+
+	if (regs != task_pt_regs(current) || n >= ARRAY_SIZE(args))
+		return 0;
+	syscall_get_arguments(current, regs, args);
+	return args[n];
+}
+
+__bpf_kfunc int bpf_utrace_set_call(struct pt_regs *regs, s32 nr)
+{
+	if (regs != task_pt_regs(current))
+		return -EINVAL;
+	regs->orig_ax = nr;
+	return 0;
+}
+
+__bpf_kfunc int bpf_utrace_set_argument(struct pt_regs *regs, u32 n, u64 value)
+{
+	unsigned long now[6];
+	u64 args[6];
+	int i;
+
+	if (regs != task_pt_regs(current) || n >= ARRAY_SIZE(args))
+		return -EINVAL;
+	syscall_get_arguments(current, regs, now);
+	for (i = 0; i < ARRAY_SIZE(args); i++)
+		args[i] = i == n ? value : now[i];
+	utrace_call_set(current, regs, regs->orig_ax, args);
+	return 0;
+}
+
+__bpf_kfunc int bpf_utrace_set_signal(struct kernel_siginfo *info, int signo)
+{
+	/* More the core does not take either: it would be no signal at all. */
+	if (signo <= 0 || !valid_signal(signo))
+		return -EINVAL;
+	info->si_signo = signo;
+	return 0;
+}
+
+__bpf_kfunc u64 bpf_utrace_report_seq(struct utrace_engine *engine)
+{
+	return utrace_report_seq(engine);
+}
+
+__bpf_kfunc int bpf_utrace_attach(struct utrace_engine *engine, struct task_struct *task)
+{
+	const struct bpf_thread *t = engine->data;
+
+	return bpf_join(t->owner, task, 0);
+}
+
+/* The same policy's on @task, with a reference, or an errno. */
+static struct utrace_engine *engine_on(const struct utrace_engine *engine, struct task_struct *task)
+{
+	const struct bpf_thread *t = engine->data;
+
+	return utrace_attach_task(task, UTRACE_ATTACH_MATCH_OPS, &t->owner->core, NULL, NULL);
+}
+
+__bpf_kfunc int bpf_utrace_resume(struct utrace_engine *engine, struct task_struct *task, u64 seq)
+{
+	struct utrace_engine *its = engine_on(engine, task);
+	int err;
+
+	if (IS_ERR(its))
+		return -ESRCH;
+	err = utrace_resume(its, seq);
+	utrace_engine_put(its);
+	return err;
+}
+
+__bpf_kfunc int bpf_utrace_stop(struct utrace_engine *engine, struct task_struct *task, u64 *seq)
+{
+	struct utrace_engine *its = engine_on(engine, task);
+	int err;
+
+	*seq = 0;
+	if (IS_ERR(its))
+		return -ESRCH;
+	err = utrace_stop(its, seq);
+	if (!err || err == -EINPROGRESS)
+		bpf_thread_stopped(its->data);
+	utrace_engine_put(its);
+	return err == -EINPROGRESS ? 0 : err;
 }
 
 __bpf_kfunc int bpf_utrace_read_user(void *dst, u32 dst__sz, const void *src__ign)
@@ -55,6 +147,14 @@ __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(utrace_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_utrace_set_result, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_utrace_argument, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_utrace_set_call, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_utrace_set_argument, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_utrace_set_signal, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_utrace_report_seq, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_utrace_attach, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_utrace_resume, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_utrace_stop, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_utrace_read_user, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_utrace_read_user_str, KF_SLEEPABLE)
 BTF_KFUNCS_END(utrace_kfunc_ids)

@@ -5,9 +5,20 @@
 
 #include <linux/types.h>
 
+struct kernel_siginfo;
 struct pt_regs;
+struct task_struct;
+struct utrace_engine;
 
 int bpf_utrace_set_result(struct pt_regs *regs, s64 result);
+u64 bpf_utrace_argument(struct pt_regs *regs, u32 n);
+int bpf_utrace_set_call(struct pt_regs *regs, s32 nr);
+int bpf_utrace_set_argument(struct pt_regs *regs, u32 n, u64 value);
+int bpf_utrace_set_signal(struct kernel_siginfo *info, int signo);
+u64 bpf_utrace_report_seq(struct utrace_engine *engine);
+int bpf_utrace_attach(struct utrace_engine *engine, struct task_struct *task);
+int bpf_utrace_resume(struct utrace_engine *engine, struct task_struct *task, u64 seq);
+int bpf_utrace_stop(struct utrace_engine *engine, struct task_struct *task, u64 *seq);
 int bpf_utrace_read_user(void *dst, u32 dst__sz, const void *src__ign);
 int bpf_utrace_read_user_str(void *dst, u32 dst__sz, const void *src__ign);
 

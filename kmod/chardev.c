@@ -14,6 +14,7 @@
 
 #include "bpf_ops.h"
 #include "chardev.h"
+#include "list.h"
 #include "session.h"
 
 /* Memory goes through a buffer of this size, registers through one that has to hold them all. */
@@ -56,7 +57,13 @@ static int chardev_syscall_set(struct utrace_session *session, void *arg)
 
 static int chardev_control(struct utrace_session *session, void *arg)
 {
-	return session_control(session, arg);
+	struct utrace_control *control = arg;
+	int err = session_control(session, control);
+
+	/* No session's: perhaps one in BPF, which is nobody's own. */
+	if (err == -ESRCH && (control->flags & UTRACE_CONTROL_FOREIGN))
+		err = utrace_bpf_control(&session->rights, control);
+	return err;
 }
 
 static int chardev_barrier(struct utrace_session *session, void *arg)
@@ -242,23 +249,29 @@ static int chardev_list(struct utrace_session *session, void *arg)
 	struct utrace_list *list = arg;
 	char __user *user = u64_to_user_ptr(list->entries);
 	size_t size = min_t(size_t, list->entry_size, sizeof(struct utrace_info));
-	struct utrace_info *infos;
-	unsigned int filled, i;
-	int err = 0;
+	struct utrace_lister lister;
+	unsigned int i;
+	int err;
 
 	if (list->flags || list->reserved || list->tgid < 0 || !list->entry_size ||
 	    list->entry_size > PAGE_SIZE || list->entry_size % sizeof(u64))
 		return -EINVAL;
-	infos = session_list(session, list->tgid, &list->count, &filled);
-	if (IS_ERR(infos))
-		return PTR_ERR(infos);
-	for (i = 0; i < filled && !err; i++, user += list->entry_size) {
-		if (copy_to_user(user, &infos[i], size) ||
+	/* No more than there can be, whatever room the caller has. */
+	err = utrace_lister_init(&lister, &session->rights, list->tgid,
+				 min(list->count,
+				     session_thread_count() + utrace_bpf_thread_count()));
+	if (!err)
+		err = session_list(&lister);
+	if (!err)
+		err = utrace_bpf_list(&lister);
+	for (i = 0; i < lister.filled && !err; i++, user += list->entry_size) {
+		if (copy_to_user(user, &lister.infos[i], size) ||
 		    clear_user(user + size, list->entry_size - size))
 			err = -EFAULT;
 		cond_resched();
 	}
-	kvfree(infos);
+	list->count = lister.found;
+	utrace_lister_end(&lister);
 	return err;
 }
 

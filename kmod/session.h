@@ -216,8 +216,6 @@ bool session_at_signal(const struct session_thread *t);
 bool session_has_signal(const struct session_thread *t);
 /* Held in the middle of a call, whose end will overwrite what is written there.  Under the lock. */
 bool session_mid_call(const struct session_thread *t);
-/* Who debugs it, 0 if nobody. */
-s32 session_debugger(const struct session_thread *t, struct pid_namespace *ns);
 /* @timeout in jiffies.  0: ready, or time is up; -EINTR; -EOWNERDEAD. */
 int session_wait(struct utrace_session *session, long timeout);
 /* The next notice; NULL if there is none.  What it gives goes back by session_taken(). */
@@ -269,11 +267,9 @@ ssize_t session_memory(struct utrace_session *session, const struct utrace_memor
 
 /* ---- session_list.c ---- */
 
-/*
- * All that the caller can see, up to *@count of them; sets *@count to how many there are.
- * kvfree() it.
- */
-struct utrace_info *session_list(struct utrace_session *session, s32 tgid, unsigned int *count,
-				 unsigned int *filled);
+struct utrace_lister;
+
+/* 0, -EINTR, or -ENOMEM. */
+int session_list(struct utrace_lister *lister);
 
 #endif

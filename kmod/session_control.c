@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the owner, or whoever may release in his place, asks of engines. */
-#include <linux/fs.h>
 #include <linux/slab.h>
-#include <linux/user_namespace.h>
 
+#include "attach.h"
 #include "session.h"
 
 static int session_stop(struct session_thread *t, u64 *seq)
@@ -85,27 +84,6 @@ void session_detach_all(struct session_engine *se, enum utrace_gone_reason reaso
 	} while (found);
 }
 
-/*
- * The engine's owner, or one who could attach and has CAP_SYS_PTRACE: by the rights of who
- * opened the session he asks through.
- */
-static int session_may_release(struct utrace_session *session, struct session_thread *t)
-{
-	struct task_struct *task = utrace_engine_task(t->engine);
-	struct user_namespace *ns;
-	int err;
-
-	if (t->owner->session == session ||
-	    uid_eq(session->rights.cred->euid, t->owner->session->rights.cred->euid))
-		return 0;
-	rcu_read_lock();
-	ns = get_user_ns(__task_cred(task)->user_ns);
-	rcu_read_unlock();
-	err = file_ns_capable(session->rights.file, ns, CAP_SYS_PTRACE) ? 0 : -EPERM;
-	put_user_ns(ns);
-	return err ?: utrace_may_attach(task, &session->rights);
-}
-
 static int session_control_one(struct utrace_session *session, struct session_thread *t,
 			       struct utrace_control *control)
 {
@@ -114,7 +92,11 @@ static int session_control_one(struct utrace_session *session, struct session_th
 	int err;
 
 	if (control->flags & UTRACE_CONTROL_FOREIGN) {
-		err = session_may_release(session, t);
+		/* One's own session is one's own, whoever one is by now. */
+		err = t->owner->session == session ?
+			      0 :
+			      utrace_may_release(t->engine, &t->owner->session->rights,
+						 &session->rights);
 		if (err)
 			return err;
 	}

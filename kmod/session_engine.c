@@ -5,11 +5,10 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
+#include "attach.h"
 #include "session.h"
 
 static struct kmem_cache *thread_cache;
-/* Handles are never used again for another engine: a counter of 64 bits does not come round. */
-static atomic64_t last_id;
 static DEFINE_XARRAY(engines);
 static atomic_t thread_count;
 
@@ -28,7 +27,7 @@ struct session_engine *session_engine_create(struct utrace_session *session, u32
 	se->flags = flags;
 	se->events = events;
 	se->cookie = cookie;
-	se->id = atomic64_inc_return(&last_id);
+	se->id = utrace_owner_new_id();
 	se->attaching = true;
 	INIT_LIST_HEAD(&se->entry);
 	INIT_LIST_HEAD(&se->threads);

@@ -4,6 +4,7 @@
 #include <linux/sched/task_stack.h>
 
 #include "compat/call.h"
+#include "list.h"
 #include "session.h"
 
 bool session_ready(struct utrace_session *session)
@@ -97,18 +98,6 @@ static void session_fill_call(struct session_thread *t, struct utrace_notice *no
 		notice->result = syscall_get_return_value(task, regs);
 }
 
-s32 session_debugger(const struct session_thread *t, struct pid_namespace *ns)
-{
-	struct task_struct *debugger;
-	s32 pid;
-
-	rcu_read_lock();
-	debugger = ptrace_parent(utrace_engine_task(t->engine));
-	pid = debugger ? task_tgid_nr_ns(debugger, ns) : 0;
-	rcu_read_unlock();
-	return pid;
-}
-
 static void session_fill_held(struct session_thread *t, struct utrace_notice *notice)
 {
 	BUILD_BUG_ON(sizeof(kernel_siginfo_t) != UTRACE_SIGINFO_SIZE);
@@ -159,7 +148,7 @@ static void session_fill(struct session_thread *t, struct utrace_notice *notice)
 		session_fill_call(t, notice);
 	} else if (t->notices & (1u << UTRACE_NOTICE_AWAITED)) {
 		notice->type = UTRACE_NOTICE_AWAITED;
-		notice->result = session_debugger(t, t->owner->session->ns);
+		notice->result = utrace_debugger_of(t->engine, t->owner->session->ns);
 	} else {
 		notice->type = UTRACE_NOTICE_GONE;
 		notice->reason = t->reason;

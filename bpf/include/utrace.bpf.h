@@ -39,9 +39,25 @@ struct utrace_engine {
 	void *data;
 } __attribute__((preserve_access_index));
 
-/* Of an option: it takes the name of a system call, or of an errno. */
+/* Of an option, or a record's member: what the number is, so that it has a name. */
 #define UTRACE_IS_SYSCALL __attribute__((btf_decl_tag("utrace:syscall")))
 #define UTRACE_IS_ERRNO	  __attribute__((btf_decl_tag("utrace:errno")))
+#define UTRACE_IS_SIGNAL  __attribute__((btf_decl_tag("utrace:signal")))
+#define UTRACE_IS_HEX	  __attribute__((btf_decl_tag("utrace:hex")))
+
+/*
+ * Records of one structure, in a ring of so many bytes, a power of 2: what it gives by
+ * bpf_ringbuf_reserve(&records, sizeof(structure), 0) and bpf_ringbuf_submit() is printed by
+ * utracectl engine load, a line each, by its members' names: numbers, and arrays of char as
+ * strings.
+ */
+#define UTRACE_RECORDS(structure, bytes) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_RINGBUF); \
+		__uint(max_entries, bytes); \
+	} records SEC(".maps"); \
+	/* So that the object has the type; never set. */ \
+	structure *utrace_record = 0
 
 /* Of all reports but report_reap, which may not sleep: SEC("struct_ops/report_reap"). */
 #define UTRACE_REPORT(member) SEC("struct_ops.s/" #member)
@@ -57,6 +73,95 @@ struct utrace_engine {
  * Return: 0; -EINVAL these are not the registers of the thread that runs.
  */
 extern int bpf_utrace_set_result(struct pt_regs *regs, s64 result) __ksym;
+
+/**
+ * bpf_utrace_argument - an argument of the call
+ * @regs: of the report
+ * @n: from 0 to 5
+ *
+ * In the order of the call's own, whatever the program's word size.
+ *
+ * Return: its value; 0 if these are not the registers of the thread that runs, or it has no such.
+ */
+extern u64 bpf_utrace_argument(struct pt_regs *regs, u32 n) __ksym;
+
+/**
+ * bpf_utrace_set_call - run another call instead
+ * @regs: of report_syscall_entry()
+ * @nr: its number, by the table of the program's word size
+ *
+ * Return: 0; -EINVAL these are not the registers of the thread that runs.
+ */
+extern int bpf_utrace_set_call(struct pt_regs *regs, s32 nr) __ksym;
+
+/**
+ * bpf_utrace_set_argument - run it with another argument
+ * @regs: of report_syscall_entry()
+ * @n: from 0 to 5
+ *
+ * The program finds its register changed after the call.
+ *
+ * Return: 0; -EINVAL these are not the registers of the thread that runs, or it has no such.
+ */
+extern int bpf_utrace_set_argument(struct pt_regs *regs, u32 n, u64 value) __ksym;
+
+/**
+ * bpf_utrace_set_signal - it is another signal instead
+ * @info: of report_signal()
+ *
+ * What else @info says stays.  Nothing at SIGNAL_HANDLER, nor of one that was dropped.
+ *
+ * Return: 0; -EINVAL there is no such signal.
+ */
+extern int bpf_utrace_set_signal(struct kernel_siginfo *info, int signo) __ksym;
+
+/**
+ * bpf_utrace_report_seq - the number of this report
+ *
+ * What bpf_utrace_resume() has to answer if the report returns UTRACE_STOP.
+ */
+extern u64 bpf_utrace_report_seq(struct utrace_engine *engine) __ksym;
+
+/**
+ * bpf_utrace_attach - this engine on another thread, too
+ * @engine: of the report
+ * @task: a trusted pointer, as of bpf_task_from_pid(), or the child of report_clone()
+ *
+ * By the rights of who attached the engine.  Of that thread alone; those that it creates join by
+ * the engine's flags.
+ *
+ * Context: sleepable.
+ * Return: 0; -EEXIST it is on it; -EPERM it may not be traced, or is the kernel's; -ESRCH it is
+ *	dead, or about to be; -EOWNERDEAD the engine is just going; -EINTR, -ENOMEM.
+ */
+extern int bpf_utrace_attach(struct utrace_engine *engine, struct task_struct *task) __ksym;
+
+/**
+ * bpf_utrace_resume - let go what this engine holds
+ * @engine: of the report
+ * @task: the thread that is held
+ * @seq: its number, of bpf_utrace_report_seq() there or of bpf_utrace_stop(); 0: the latest
+ *
+ * Early, late and repeated answers are all right, as in utrace_resume() of the core.
+ *
+ * Context: sleepable.
+ * Return: 0; -ESRCH the engine is not on it, or it is dead; -ERANGE it never had this number.
+ */
+extern int bpf_utrace_resume(struct utrace_engine *engine, struct task_struct *task,
+			     u64 seq) __ksym;
+
+/**
+ * bpf_utrace_stop - hold another thread that this engine is on
+ * @engine: of the report
+ * @task: the thread
+ * @seq: receives the number by which it is let go
+ *
+ * It stops before it runs another instruction of its own; a blocking call is not disturbed.
+ *
+ * Context: sleepable.
+ * Return: 0; -ESRCH the engine is not on it, or it is dead.
+ */
+extern int bpf_utrace_stop(struct utrace_engine *engine, struct task_struct *task, u64 *seq) __ksym;
 
 /**
  * bpf_utrace_read_user - the memory of the thread that runs
@@ -86,6 +191,15 @@ extern int bpf_utrace_read_user_str(void *dst, u32 size, const void *src) __ksym
 static __always_inline u32 utrace_pass(u32 action)
 {
 	return UTRACE_RESUME | (action & UTRACE_VERDICT_MASK);
+}
+
+/*
+ * Holds the thread until somebody lets go: utracectl resume, this engine's end, or with
+ * UTRACE_TARGET_HANDOVER a debugger that comes for it.
+ */
+static __always_inline u32 utrace_hold(u32 action)
+{
+	return UTRACE_STOP | (action & UTRACE_VERDICT_MASK);
 }
 
 /* The call is not run; its result is that of bpf_utrace_set_result(), or else -ENOSYS. */

@@ -433,6 +433,8 @@ struct utrace_memory {
 #define UTRACE_INFO_TRACE	(1u << 3) /* UTRACE_TARGET_TRACE */
 #define UTRACE_INFO_KERNEL	(1u << 4) /* an engine of a kernel module */
 #define UTRACE_INFO_NESTED	(1u << 5) /* UTRACE_TARGET_NESTED */
+/* In BPF: of no process, so owner is 0 and owner_comm is its name. */
+#define UTRACE_INFO_BPF (1u << 6)
 
 /* One engine on one thread. */
 struct utrace_info {

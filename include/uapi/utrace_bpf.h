@@ -35,7 +35,7 @@ struct utrace_bpf_engine_ops {
 
 	/* Unique among those that are attached; not empty. */
 	char name[UTRACE_BPF_NAME_SIZE];
-	/* UTRACE_TARGET_GROUP, CHILDREN, NESTED, INTERCEPT. */
+	/* UTRACE_TARGET_GROUP, CHILDREN, HANDOVER, NESTED, INTERCEPT. */
 	__u32 flags;
 	/* Of the signals, those that report_signal() is called for; 0: all. */
 	__u32 signal_events;

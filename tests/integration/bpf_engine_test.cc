@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Engines in BPF, as the module tells them and takes what they decide.
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "include/uapi/utrace.h"
+#include "tests/integration/debugger.h"
+#include "tests/integration/device.h"
 #include "tests/integration/harness.h"
 #include "tests/integration/identity.h"
 #include "userspace/base/errno_status.h"
@@ -76,6 +79,16 @@ class BpfEngine : public testing::Test {
     return ToldTo(engine).events[event];
   }
 
+  int LetGo(Device* device, uint64_t engine, uint64_t seq) const {
+    utrace_control control{};
+    control.flags = UTRACE_CONTROL_FOREIGN;
+    control.engine = engine;
+    control.tid = tracee_.pid();
+    control.action = UTRACE_RESUME;
+    control.seq = seq;
+    return device->Call(UTRACE_IOC_CONTROL, &control);
+  }
+
   std::string Call(long nr, const std::string& args = "") {
     return tracee_.Ask("call " + std::to_string(nr) + " " + args);
   }
@@ -133,6 +146,97 @@ TEST_F(BpfEngine, HoldsUntilItGoes) {
   EXPECT_EQ(tracee_.Hear(), "20");
 }
 
+TEST_F(BpfEngine, ItsHoldsAreListedAndLetGoByNumber) {
+  if (NotHere()) return;
+  std::unique_ptr<EngineObject> engine = Attached(std::to_string(UTRACE_EVENT_BIT_SYSCALL_ENTRY));
+  Device device = Device::Open(O_RDONLY);
+  uint64_t last = 0;
+  for (int round = 0; round < 3; ++round) {
+    tracee_.Tell("call " + std::to_string(SYS_getpriority) + " 0 0");
+    // Through the call in which it says what the last one gave, and that in which it hears this.
+    utrace_info info{};
+    do {
+      ASSERT_TRUE(Eventually([&] {
+        const std::vector<utrace_info> infos = device.List(tracee_.pid());
+        if (infos.size() != 1) return false;
+        info = infos[0];
+        return (info.flags & UTRACE_INFO_ASLEEP) != 0 && info.seq > last;
+      }));
+      EXPECT_EQ(info.flags, static_cast<uint32_t>(UTRACE_INFO_BPF | UTRACE_INFO_HELD_REPORT |
+                                                  UTRACE_INFO_ASLEEP));
+      EXPECT_STREQ(info.owner_comm, "recorder");
+      EXPECT_EQ(info.owner, 0);
+      EXPECT_EQ(info.tid, tracee_.pid());
+      EXPECT_EQ(info.event, UTRACE_EVENT(SYSCALL_ENTRY));
+      EXPECT_GT(info.since_ns, 0u);
+      // An old number lets nothing go, and one that is not yet is refused; nor is it a session's.
+      EXPECT_EQ(last == 0 ? 0 : LetGo(&device, info.engine, last), 0);
+      EXPECT_EQ(LetGo(&device, info.engine, info.seq + 2), -ERANGE);
+      EXPECT_EQ(LetGo(&device, info.engine + 1, info.seq), -ESRCH);
+      EXPECT_EQ(device.Control(info.engine, tracee_.pid(), UTRACE_RESUME), -ESRCH);
+      EXPECT_EQ(StateOf(tracee_.pid()), 't');
+      last = info.seq;
+      ASSERT_EQ(LetGo(&device, info.engine, info.seq), 0);
+    } while (info.nr != SYS_getpriority);
+  }
+  // Taken off, it holds nobody, and hears no more; who is born joins it no more.
+  const uint64_t id = device.List(tracee_.pid()).at(0).engine;
+  utrace_control off{};
+  EXPECT_EQ(device.Foreign(id, 0, UTRACE_DETACH, &off), 0);
+  EXPECT_EQ(off.affected, 1u);
+  EXPECT_EQ(device.List().size(), 0u);
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(tracee_.Hear(), "20");
+  EXPECT_FALSE(tracee_.Ask("thread").empty());
+  EXPECT_EQ(device.List().size(), 0u);
+}
+
+TEST_F(BpfEngine, AnotherUserNeitherLetsGoNorLearnsWhere) {
+  if (NotHere()) return;
+  std::unique_ptr<EngineObject> engine = Attached(std::to_string(UTRACE_EVENT_BIT_SYSCALL_ENTRY));
+  tracee_.Tell("call " + std::to_string(SYS_getpriority) + " 0 0");
+  ASSERT_TRUE(Eventually([this] { return StateOf(tracee_.pid()) == 't'; }));
+  for (const bool may : {false, true}) {
+    Fork user([this, may] {
+      if (!BecomeUser(kNobody, may ? std::vector<int>{CAP_SYS_PTRACE} : std::vector<int>{}))
+        return 1;
+      Device device = Device::Open(O_RDONLY);
+      const std::vector<utrace_info> infos = device.List(tracee_.pid());
+      if (infos.size() != 1 || !(infos[0].flags & UTRACE_INFO_ASLEEP)) return 2;
+      if ((infos[0].nr >= 0) != may) return 3;
+      if (device.Foreign(infos[0].engine, 0, UTRACE_DETACH) != (may ? 0 : -EPERM)) return 4;
+      return 0;
+    });
+    EXPECT_EQ(user.Wait(), 0);
+    EXPECT_EQ(tracee_.Hear(may ? 10'000 : 300), may ? "20" : "");
+  }
+}
+
+TEST_F(BpfEngine, ADebuggerGetsWhatItHoldsIfItSaysSo) {
+  if (NotHere()) return;
+  for (const bool over : {false, true}) {
+    Tracee tracee{{"actor"}};
+    target_ = tracee.pid();
+    absl::StatusOr<std::unique_ptr<EngineObject>> catcher =
+        EngineObject::Open(ObjectPath("crashcatch"));
+    ASSERT_TRUE(catcher.ok()) << catcher.status();
+    std::unique_ptr<EngineObject> engine;
+    if (over) {
+      ASSERT_TRUE((*catcher)->SetTarget(target_, false).ok());
+      ASSERT_TRUE((*catcher)->Load().ok());
+      ASSERT_TRUE((*catcher)->Attach().ok());
+    } else {
+      engine = Attached(std::to_string(UTRACE_EVENT_BIT_SIGNAL_CORE));
+    }
+    tracee.Kill(SIGSEGV);
+    ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 't'; }));
+    Debugger debugger(tracee.pid());
+    debugger.Seize();
+    debugger.Interrupt();
+    EXPECT_EQ(debugger.Stop(over ? 10'000 : 300) != 0, over);
+    tracee.Kill(SIGKILL);
+  }
+}
+
 TEST_F(BpfEngine, WhatItHoldsIsKilled) {
   if (NotHere()) return;
   std::unique_ptr<EngineObject> engine = Attached(std::to_string(UTRACE_EVENT_BIT_SYSCALL_ENTRY));
@@ -162,6 +266,54 @@ TEST_F(BpfEngine, LeavesWhenItSaysSo) {
   const auto before = Count(*engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY);
   EXPECT_EQ(Call(SYS_getpriority, "0 0"), "20");
   EXPECT_EQ(Count(*engine, UTRACE_EVENT_BIT_SYSCALL_ENTRY), before);
+}
+
+// Orders of engines/conductor.bpf.c, which takes them from a call's first argument.
+TEST_F(BpfEngine, ActsOnOtherThreads) {
+  if (NotHere()) return;
+  enum Order { kAttach = 70, kHoldMe, kResume, kStop, kResumeStopped, kArgument, kCall };
+  absl::StatusOr<std::unique_ptr<EngineObject>> engine =
+      EngineObject::Open(ObjectPath("conductor"));
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  ASSERT_TRUE((*engine)->SetTarget(tracee_.pid(), false).ok());
+  const absl::Status loaded = (*engine)->Load();
+  ASSERT_TRUE(loaded.ok()) << loaded;
+  ASSERT_TRUE((*engine)->Attach().ok());
+  Tracee other{{"actor"}};
+  const auto order = [](Tracee* to, Order what, pid_t about = 0) {
+    to->Tell("call " + std::to_string(SYS_getpriority) + " " + std::to_string(what) + " " +
+             std::to_string(about));
+  };
+  const auto result = [&](Tracee* to, Order what, pid_t about = 0) {
+    order(to, what, about);
+    return to->Hear();
+  };
+
+  // The other is on its own until it is attached; a kernel thread is never.
+  EXPECT_EQ(result(&other, kHoldMe), "-22");
+  EXPECT_EQ(result(&tracee_, kResume, other.pid()), "-3");
+  EXPECT_EQ(result(&tracee_, kStop, other.pid()), "-3");
+  EXPECT_EQ(result(&tracee_, kAttach, 2), "-1");
+  EXPECT_EQ(result(&tracee_, kAttach, other.pid()), "0");
+  EXPECT_EQ(result(&tracee_, kAttach, other.pid()), "-17");
+  // Each lets go of the other by the number of the hold.
+  order(&other, kHoldMe);
+  EXPECT_EQ(other.Hear(300), "");
+  EXPECT_EQ(result(&tracee_, kResume, other.pid()), "0");
+  EXPECT_EQ(other.Hear(), "-22");
+  order(&tracee_, kHoldMe);
+  EXPECT_EQ(tracee_.Hear(300), "");
+  EXPECT_EQ(result(&other, kResume, tracee_.pid()), "0");
+  EXPECT_EQ(tracee_.Hear(), "-22");
+  // A stop from outside; its number answers it, and no later one.
+  EXPECT_EQ(result(&tracee_, kStop, other.pid()), "0");
+  order(&other, kArgument);
+  EXPECT_EQ(other.Hear(300), "");
+  EXPECT_EQ(result(&tracee_, kResumeStopped, other.pid()), "0");
+  EXPECT_EQ(other.Hear(), "20");
+  EXPECT_EQ(result(&other, kCall), std::to_string(getpid()));
+  other.Kill(SIGUSR1);
+  EXPECT_EQ(other.Wait(), SIGTERM);
 }
 
 TEST_F(BpfEngine, FollowsThreadsAndWhereAskedChildren) {

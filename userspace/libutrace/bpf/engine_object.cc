@@ -20,9 +20,10 @@
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/base/unique_fd.h"
-#include "userspace/libutrace/bpf/engine_option.h"
+#include "userspace/libutrace/bpf/engine_field.h"
 #include "userspace/libutrace/bpf/libbpf_log.h"
 #include "userspace/libutrace/bpf/privileges.h"
+#include "userspace/libutrace/bpf/verifier_text.h"
 #include "userspace/libutrace/machine.h"
 
 namespace utrace {
@@ -244,22 +245,44 @@ absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::Open(const std::stri
 
 namespace {
 
-std::vector<EngineOption> OptionsOf(const bpf_object* object) {
+// Its const volatile variables, in the memory that their map begins with.
+struct Option {
+  EngineField field;
+  char* memory;
+};
+
+std::vector<Option> OptionsOf(const bpf_object* object) {
+  const btf* types = bpf_object__btf(object);
+  const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  std::vector<Option> options;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
-    if (absl::EndsWith(bpf_map__name(map), ".rodata"))
-      return FindOptions(bpf_object__btf(object), map);
+    size_t size = 0;
+    if (!absl::EndsWith(bpf_map__name(map), ".rodata") || section < 0) continue;
+    char* memory = static_cast<char*>(bpf_map__initial_value(map, &size));
+    const btf_type* type = btf__type_by_id(types, static_cast<uint32_t>(section));
+    const btf_var_secinfo* variables = btf_var_secinfos(type);
+    for (int i = 0; memory != nullptr && i < btf_vlen(type); ++i) {
+      const btf_var_secinfo& variable = variables[i];
+      // What is static is the program's own: the strings of its messages.
+      const btf_type* var = btf__type_by_id(types, variable.type);
+      if (btf_var(var)->linkage == BTF_VAR_STATIC) continue;
+      std::optional<EngineField> field = DescribeVariable(types, variable.type);
+      if (!field.has_value() || size_t{variable.offset} + field->size > size) continue;
+      field->offset = variable.offset;
+      options.push_back({*std::move(field), memory});
+    }
   }
-  return {};
+  return options;
 }
 
 }  // namespace
 
 absl::Status EngineObject::Set(absl::string_view name, absl::string_view text) {
   std::vector<std::string> names;
-  for (const EngineOption& option : OptionsOf(object_.get())) {
-    if (option.name == name) return SetOption(option, text);
-    names.push_back(option.name);
+  for (const Option& option : OptionsOf(object_.get())) {
+    if (option.field.name == name) return SetField(option.field, text, option.memory);
+    names.push_back(option.field.name);
   }
   return ErrnoStatus(
       ENOENT, absl::StrCat("set ", name, " of ", name_),
@@ -268,30 +291,44 @@ absl::Status EngineObject::Set(absl::string_view name, absl::string_view text) {
 
 std::vector<std::string> EngineObject::Options() const {
   std::vector<std::string> texts;
-  for (const EngineOption& option : OptionsOf(object_.get())) {
-    texts.push_back(absl::StrCat(option.name, "=", OptionText(option)));
+  for (const Option& option : OptionsOf(object_.get())) {
+    texts.push_back(absl::StrCat(option.field.name, "=", FieldText(option.field, option.memory)));
   }
   return texts;
 }
 
-absl::Status EngineObject::WriteMember(const char* member, const void* value, size_t size) {
+absl::StatusOr<uint32_t*> EngineObject::Member(const char* member) {
   const btf_member* found = FindMember(bpf_object__btf(object_.get()), kType, member);
   size_t room = 0;
   char* memory = static_cast<char*>(bpf_map__initial_value(map_, &room));
-  if (found == nullptr || memory == nullptr || found->offset / 8 + size > room) {
+  if (found == nullptr || memory == nullptr || found->offset / 8 + sizeof(uint32_t) > room) {
     return ErrnoStatus(EINVAL, absl::StrCat("choose what ", name_, " is on"),
                        absl::StrCat("it was made without the member ", member));
   }
-  std::memcpy(memory + found->offset / 8, value, size);
-  return absl::OkStatus();
+  return reinterpret_cast<uint32_t*>(memory + found->offset / 8);
 }
 
 absl::Status EngineObject::SetTarget(pid_t process, bool children) {
-  const int32_t target = process;
-  const uint32_t flags = UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0);
+  ASSIGN_OR_RETURN(uint32_t * target, Member("target"));
+  ASSIGN_OR_RETURN(uint32_t * flags, Member("flags"));
   target_ = process;
-  RETURN_IF_ERROR(WriteMember("target", &target, sizeof(target)));
-  return WriteMember("flags", &flags, sizeof(flags));
+  *target = static_cast<uint32_t>(process);
+  // Beside what the object says of itself.
+  *flags |= UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0);
+  return absl::OkStatus();
+}
+
+uint32_t EngineObject::Events() const {
+  uint32_t events = 0;
+  for (const Report& report : kReports) {
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, object_.get()) {
+      if (absl::EndsWith(bpf_program__section_name(program), absl::StrCat("/", report.member))) {
+        events |= report.events;
+      }
+    }
+  }
+  return events;
 }
 
 absl::Status EngineObject::Load() {
@@ -303,7 +340,11 @@ absl::Status EngineObject::Load() {
   LibbpfLog log;
   if (bpf_object__load(object_.get()) == 0) return absl::OkStatus();
   if (errno == EPERM) return ErrnoStatus(EPERM, what, kTakesRoot);
-  return ErrnoStatus(ENOEXEC, what, absl::StrCat("the kernel refuses it:\n", log.Tail()));
+  log_ = log.Tail();
+  const std::string explained = ExplainVerifier(log_);
+  return ErrnoStatus(ENOEXEC, what,
+                     explained.empty() ? absl::StrCat("the kernel refuses it:\n", log_)
+                                       : absl::StrCat("the kernel's verifier refuses ", explained));
 }
 
 absl::Status EngineObject::Attach() {

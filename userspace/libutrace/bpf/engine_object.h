@@ -42,6 +42,9 @@ class EngineObject {
   // "every=1", with what they are now.
   std::vector<std::string> Options() const;
 
+  // What it hears of.
+  uint32_t Events() const;
+
   // For who reads its maps.
   const bpf_object* Object() const { return object_.get(); }
 
@@ -50,6 +53,8 @@ class EngineObject {
 
   // ENOEXEC: the kernel's verifier refuses it; the error has what it says.
   absl::Status Load();
+  // What libbpf and the verifier said when it was refused: the last lines.
+  const std::string& Log() const { return log_; }
   absl::Status Attach();
   // `next`, loaded and of the same name, takes the place of this on all its threads, without a gap.
   absl::Status ReplaceBy(EngineObject* next);
@@ -65,12 +70,14 @@ class EngineObject {
   };
 
   EngineObject(std::string path, std::unique_ptr<bpf_object, ObjectDeleter> object, bpf_map* map);
-  absl::Status WriteMember(const char* member, const void* value, size_t size);
+  // One of the engine's 4 bytes, before it is loaded.
+  absl::StatusOr<uint32_t*> Member(const char* member);
 
   std::string path_;
   std::unique_ptr<bpf_object, ObjectDeleter> object_;
   bpf_map* map_;
   std::string name_;
+  std::string log_;
   pid_t target_ = 0;
   std::unique_ptr<bpf_link, LinkDeleter> link_;
 };

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Holds a program before its first instruction, when one of that name is run.
+ *
+ *	utracectl engine load exechold.bpf.o -f --set name=cc1 -- make
+ *	gdb -p PID                  gets it at its first instruction
+ *	utracectl resume PID        lets it run
+ */
+#include "bpf/include/utrace.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define NAME_SIZE 16
+
+/* As ps and the kernel have it, cut after 15 characters; empty: every program. */
+const volatile char name[NAME_SIZE] = "";
+
+UTRACE_REPORT(report_exec)
+u32 BPF_PROG(on_exec, u32 action, struct utrace_engine *engine, struct pt_regs *regs)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	int i;
+
+	for (i = 0; i < NAME_SIZE && name[i]; i++)
+		if (task->comm[i] != name[i])
+			return utrace_pass(action);
+	if (i > 0 && i < NAME_SIZE && task->comm[i])
+		return utrace_pass(action);
+	return utrace_hold(action);
+}
+
+UTRACE_ENGINE(exechold) = {
+	.name = "exechold",
+	.flags = UTRACE_TARGET_HANDOVER,
+	.report_exec = (void *)on_exec,
+};

@@ -9,11 +9,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/cli.h"
+#include "tests/integration/debugger.h"
 #include "tests/integration/identity.h"
 
 namespace utrace::test {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -39,6 +41,19 @@ class CliEngine : public testing::Test {
     return args;
   }
   std::string Call() { return tracee_.Ask("call " + std::to_string(SYS_getpriority) + " 0 0"); }
+  // An engine of the gallery on the tracee, which stays.
+  void Pin(const std::string& name) {
+    const CliResult load =
+        RunCli({"engine", "load", "/payload/engines/" + name + ".bpf.o", "-p", Pid(), "--pin"});
+    EXPECT_EQ(load.status, 0) << load.err;
+  }
+  static void Unload(const std::string& name) {
+    EXPECT_EQ(RunCli({"engine", "unload", name}).status, 0);
+  }
+  bool Held() const {
+    return Eventually([this] { return StateOf(tracee_.pid()) == 't'; });
+  }
+  std::string Pid() const { return std::to_string(tracee_.pid()); }
   static std::string Listed() { return RunCli({"engine", "list"}).out; }
 
   Tracee tracee_{{"actor"}};
@@ -86,6 +101,114 @@ TEST_F(CliEngine, TheBrakeTakesItOffItsThreads) {
   EXPECT_EQ(RunCli({"engine", "unload", "faultinject"}).status, 0);
 }
 
+TEST_F(CliEngine, SmokeWhatItHoldsIsSeenAndLetGo) {
+  if (NotHere()) return;
+  Pin("crashcatch");
+  EXPECT_THAT(Listed(), HasSubstr("1 thread of "));
+  EXPECT_THAT(Listed(), HasSubstr("0 held, pinned"));
+  tracee_.Kill(SIGSEGV);
+  ASSERT_TRUE(Held());
+  EXPECT_THAT(RunCli({"ps"}).out, HasSubstr("held at SIGSEGV"));
+  EXPECT_THAT(RunCli({"ps"}).out, HasSubstr("BPF engine crashcatch for "));
+  EXPECT_THAT(RunCli({"ps", "-j"}).out, HasSubstr("\"name\":\"crashcatch\",\"owner\":null"));
+  EXPECT_THAT(Listed(), HasSubstr("1 held, pinned"));
+  EXPECT_THAT(RunCli({"engine", "show", "crashcatch"}).out, HasSubstr("held at SIGSEGV"));
+  EXPECT_THAT(RunCli({"engine", "show", "crashcatch", "-j"}).out,
+              HasSubstr("\"event\":\"signal-core\""));
+  // Another user sees that it is held, not where, and cannot let go.
+  EXPECT_THAT(RunCliAs(kNobody, {"ps", "-p", Pid()}).out, Not(HasSubstr("SIGSEGV")));
+  const CliResult refused = RunCliAs(kNobody, {"resume", Pid()});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("BPF engine crashcatch, which is another user's"));
+  const CliResult wrong = RunCli({"resume", Pid(), "--engine", "nosuch"});
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("engine nosuch does not hold it"));
+  EXPECT_EQ(StateOf(tracee_.pid()), 't');
+  EXPECT_EQ(RunCli({"resume", Pid(), "--engine", "crashcatch"}).status, 0);
+  EXPECT_EQ(tracee_.Wait() & 0x7f, SIGSEGV);
+  EXPECT_TRUE(Eventually([] { return Listed().find("no thread") != std::string::npos; }));
+  Unload("crashcatch");
+}
+
+TEST_F(CliEngine, WhatItTellsIsPrintedByName) {
+  if (NotHere()) return;
+  Cli load(
+      {"engine", "load", "/payload/engines/crashcatch.bpf.o", "-p", Pid(), "--set", "term=true"});
+  ASSERT_TRUE(load.Says("crashcatch (term=true) is on "));
+  tracee_.Kill(SIGTERM);
+  ASSERT_TRUE(load.Says("crashcatch: pid=" + Pid() + " tid=" + Pid() + " comm=\"actor\" "));
+  EXPECT_TRUE(load.Says(" signal=SIGTERM code=0 address=0x0 ip=0x"));
+  EXPECT_TRUE(Held());
+  EXPECT_EQ(RunCli({"resume", Pid()}).status, 0);
+  EXPECT_EQ(tracee_.Wait(), SIGTERM);
+  EXPECT_EQ(load.Wait(), 0);
+  // A program's own output is not mixed with it.
+  const std::string file = testing::TempDir() + "/told";
+  Cli sh({"engine", "load", "/payload/engines/crashcatch.bpf.o", "-o", file, "--", "sh", "-c",
+          "kill -ABRT $$"});
+  ASSERT_TRUE(FileSays(file, "comm=\"sh\" signal=SIGABRT "));
+  EXPECT_EQ(RunCli({"engine", "detach", "--all"}).status, 0);
+  EXPECT_EQ(sh.Wait(), 128 + SIGABRT);
+  EXPECT_EQ(sh.Out(), "");
+}
+
+TEST_F(CliEngine, SmokeADebuggerGetsWhatItHolds) {
+  if (NotHere()) return;
+  Pin("crashcatch");
+  tracee_.Kill(SIGSEGV);
+  ASSERT_TRUE(Held());
+  Debugger debugger(tracee_.pid());
+  debugger.Seize();
+  debugger.Interrupt();
+  ASSERT_EQ(debugger.Stop(), SIGSEGV);
+  EXPECT_THAT(RunCli({"ps"}).out, Not(HasSubstr("held at")));
+  // It lets the program go without the signal: nobody holds it any more.
+  ASSERT_EQ(debugger.Go(PTRACE_DETACH), 0);
+  EXPECT_EQ(Call(), "20");
+  Unload("crashcatch");
+}
+
+TEST_F(CliEngine, GdbShowsTheHeldInstruction) {
+  if (NotHere()) return;
+  Cli load({"engine", "load", "/payload/engines/crashcatch.bpf.o", "-p", Pid()});
+  ASSERT_TRUE(load.Says("crashcatch (term=false) is on "));
+  tracee_.Kill(SIGSEGV);
+  ASSERT_TRUE(load.Says(" r15="));
+  const std::string told = load.Out();
+  const size_t at = told.find(" ip=") + 4;
+  const std::string ip = told.substr(at, told.find(' ', at) - at);
+  Cli gdb = Cli::Of({"gdb", "-nx", "-batch", "-p", Pid(), "-ex", "printf \"pc 0x%lx\\n\", $pc",
+                     "-ex", "printf \"signal %d\\n\", $_siginfo.si_signo", "-ex", "kill"});
+  EXPECT_EQ(gdb.Wait(120'000), 0) << gdb.Err();
+  EXPECT_THAT(gdb.Out(), HasSubstr("pc " + ip + "\n"));
+  EXPECT_THAT(gdb.Out(), HasSubstr("signal 11\n"));
+  EXPECT_EQ(tracee_.Wait() & 0x7f, SIGKILL);
+}
+
+TEST_F(CliEngine, AProgramOfThatNameIsHeldBeforeItsFirstInstruction) {
+  if (NotHere()) return;
+  Cli sh({"engine", "load", "/payload/engines/exechold.bpf.o", "-f", "--set", "name=uname", "--",
+          "sh", "-c", "hostname; uname; echo done"});
+  // The one of that name, and none before it.
+  std::string held;
+  ASSERT_TRUE(Eventually([&] {
+    held = RunCli({"ps"}).out;
+    return held.find("held at its exec") != std::string::npos;
+  })) << held;
+  EXPECT_THAT(held, HasSubstr("BPF engine exechold"));
+  std::string pid;
+  for (const std::string& line : LinesOf(held)) {
+    if (line.find("held at its exec") == std::string::npos) continue;
+    EXPECT_TRUE(pid.empty()) << held;
+    EXPECT_THAT(line, HasSubstr("uname"));
+    pid = line.substr(0, line.find(' '));
+  }
+  EXPECT_EQ(sh.Out().find("Linux"), std::string::npos);
+  EXPECT_EQ(RunCli({"resume", pid}).status, 0);
+  EXPECT_EQ(sh.Wait(), 0);
+  EXPECT_THAT(sh.Out(), HasSubstr("Linux\ndone\n"));
+}
+
 TEST_F(CliEngine, AProgramIsStartedUnderIt) {
   if (NotHere()) return;
   const CliResult cat = RunCli({"engine", "load", kFaults, "--set", "call=openat", "--set",
@@ -102,6 +225,25 @@ TEST_F(CliEngine, AProgramIsStartedUnderIt) {
       RunCli({"engine", "load", kFaults, "-f", "--set", "call=uname", "--", "sh", "-c", twice});
   EXPECT_EQ(followed.status, 7);
   EXPECT_EQ(followed.out, "first 1\n");
+}
+
+TEST_F(CliEngine, WhetherTheKernelTakesItIsSaidInWords) {
+  if (NotHere()) return;
+  const CliResult taken = RunCli({"engine", "verify", "/payload/engines/template.bpf.o"});
+  EXPECT_EQ(taken.status, 0) << taken.err;
+  EXPECT_EQ(
+      taken.out,
+      "/payload/engines/template.bpf.o: this kernel takes engine template (call=-1, error=0), "
+      "which hears of syscall-entry\n");
+  EXPECT_THAT(Listed(), Not(HasSubstr("template")));
+  const CliResult refused = RunCli({"engine", "verify", "/payload/engines/refused.bpf.o"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("the kernel's verifier refuses on_entry, "));
+  EXPECT_THAT(refused.err, HasSubstr("*(const u32 *)regs->si"));
+  // 7.3 says it in other words.
+  EXPECT_THAT(refused.err, AnyOf(HasSubstr("R2 invalid mem access 'scalar'"),
+                                 HasSubstr("invalid dereference of R2 (an integer scalar)")));
+  EXPECT_THAT(refused.err, HasSubstr("the thread's memory is read by bpf_utrace_read_user()"));
 }
 
 TEST_F(CliEngine, WhatCannotBeDoneIsSaidOnce) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <set>
 #include <utility>
 
 namespace utrace {
@@ -17,20 +16,36 @@ bool IsHeld(const utrace_info& info) {
 
 bool IsAsleep(const utrace_info& info) { return IsHeld(info) && info.flags & UTRACE_INFO_ASLEEP; }
 
+std::string OwnerComm(const utrace_info& info) {
+  return std::string(info.owner_comm, ::strnlen(info.owner_comm, sizeof(info.owner_comm)));
+}
+
 uint64_t MonotonicNow() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-size_t EngineView::Held() const {
+size_t CountHeld(absl::Span<const utrace_info> threads) {
   return static_cast<size_t>(std::count_if(threads.begin(), threads.end(), IsAsleep));
 }
 
-std::vector<pid_t> EngineView::Processes() const {
-  std::set<pid_t> processes;
-  for (const utrace_info& info : threads) processes.insert(info.tgid);
-  return {processes.begin(), processes.end()};
+void MoveThreadsToLoaded(std::vector<EngineView>* views, std::vector<LoadedEngine>* loaded) {
+  const auto first_in_bpf = std::stable_partition(
+      views->begin(), views->end(), [](const EngineView& view) { return !view.in_bpf; });
+  for (auto view = first_in_bpf; view != views->end(); ++view) {
+    auto engine = std::find_if(loaded->begin(), loaded->end(), [&](const LoadedEngine& one) {
+      return one.name == view->owner_comm;
+    });
+    if (engine == loaded->end()) {
+      engine = loaded->emplace(engine);
+      engine->name = view->owner_comm;
+      engine->events = view->events;
+    }
+    engine->id = view->id;
+    engine->threads = std::move(view->threads);
+  }
+  views->erase(first_in_bpf, views->end());
 }
 
 std::vector<EngineView> ViewEngines(absl::Span<const utrace_info> infos) {
@@ -39,10 +54,11 @@ std::vector<EngineView> ViewEngines(absl::Span<const utrace_info> infos) {
     EngineView& engine = engines[info.engine];
     engine.id = info.engine;
     engine.owner = info.owner;
-    engine.owner_comm.assign(info.owner_comm, ::strnlen(info.owner_comm, sizeof(info.owner_comm)));
+    engine.owner_comm = OwnerComm(info);
     engine.of_kernel = info.flags & UTRACE_INFO_KERNEL;
     engine.trace_only = info.flags & UTRACE_INFO_TRACE;
     engine.nested = info.flags & UTRACE_INFO_NESTED;
+    engine.in_bpf = info.flags & UTRACE_INFO_BPF;
     engine.events |= info.events;
     engine.threads.push_back(info);
   }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ namespace utrace {
 bool IsHeld(const utrace_info& info);
 bool IsAsleep(const utrace_info& info);
 
+// Its owner's; of one in BPF its name.
+std::string OwnerComm(const utrace_info& info);
+
 struct EngineView {
   uint64_t id = 0;
   pid_t owner = 0;
@@ -27,11 +31,9 @@ struct EngineView {
   bool of_kernel = false;
   bool trace_only = false;
   bool nested = false;
+  bool in_bpf = false;  // of no process; owner_comm is its name
   uint32_t events = 0;  // of any of its threads
   std::vector<utrace_info> threads;
-
-  size_t Held() const;  // asleep where they are held
-  std::vector<pid_t> Processes() const;
 };
 
 // CLOCK_MONOTONIC, by which the module tells since when.
@@ -61,11 +63,20 @@ struct RunningObserver {
 // An engine in BPF, attached by a link: it belongs to whoever has that open, or pinned it.
 struct LoadedEngine {
   std::string name;
+  uint64_t id = 0;  // as the module has it; 0: it is on no thread
   uint32_t link_id = 0;
-  pid_t target = 0;  // that it began on, as its loader knew it; 0: none
-  bool pinned = false;
+  pid_t target = 0;            // that it began on, as its loader knew it; 0: none, or not known
+  std::optional<bool> pinned;  // root sees it
   uint32_t events = 0;
+  std::vector<utrace_info> threads;
 };
+
+// Takes those in BPF out of `views`: each of `loaded` gets its threads, and any other, which only
+// root could have found there, comes to them.
+void MoveThreadsToLoaded(std::vector<EngineView>* views, std::vector<LoadedEngine>* loaded);
+
+// Of these, those that are asleep where they are held.
+size_t CountHeld(absl::Span<const utrace_info> threads);
 
 }  // namespace utrace
 

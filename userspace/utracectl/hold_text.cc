@@ -38,9 +38,14 @@ std::string HeldLine(const utrace_notice& notice) {
   return absl::StrCat(who, " ", PlaceText(notice.event, notice.nr, abi, signo));
 }
 
+std::string EngineText(const utrace_info& info) {
+  return info.flags & UTRACE_INFO_BPF ? OwnerComm(info) : absl::StrCat(info.engine);
+}
+
 std::string OwnerText(const utrace_info& info) {
   if (info.flags & UTRACE_INFO_KERNEL)
     return absl::StrCat("engine ", info.engine, " of the kernel");
+  if (info.flags & UTRACE_INFO_BPF) return absl::StrCat("BPF engine ", EngineText(info));
   if (info.owner == 0) return absl::StrCat("engine ", info.engine, " of another pid namespace");
   return absl::StrCat("engine ", info.engine, " of ", ProcessName(info.owner, info.owner_comm));
 }

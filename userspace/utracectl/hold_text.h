@@ -19,6 +19,9 @@ std::string ThreadText(const utrace_notice& notice);
 // "held: tid 815 of nginx (812) at the entry of openat".
 std::string HeldLine(const utrace_notice& notice);
 
+// What an engine is called by: its id, or in BPF its name.
+std::string EngineText(const utrace_info& info);
+
 // "engine 7 of utracectl-holder (5120)".
 std::string OwnerText(const utrace_info& info);
 

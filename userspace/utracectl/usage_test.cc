@@ -79,7 +79,6 @@ TEST(Usage, WhatMeansNothing) {
       {"--tree: '0' is no number above 0", {"hold", "--tree", "0"}},
       {"target is required", {"resume"}},
       {"excludes", {"resume", "1", "--engine", "1", "--all"}},
-      {"it takes a number as engine list shows it", {"engine", "show", "x"}},
       {"it takes a number as engine list shows it", {"engine", "detach", "bpf:"}},
       {"give an id", {"engine", "detach"}},
       {"subcommand is required", {"engine"}},

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,7 @@
 #include "userspace/libutrace/session.h"
 #include "userspace/utracectl/commands/commands.h"
 #include "userspace/utracectl/commands/engine_load.h"
+#include "userspace/utracectl/commands/engine_new.h"
 #include "userspace/utracectl/hold_text.h"
 #include "userspace/utracectl/output/control_json.h"
 #include "userspace/utracectl/output/place_text.h"
@@ -58,21 +60,31 @@ absl::StatusOr<Engines> FindEngines() {
   } else {
     PrintNote(absl::StrCat("note: what is in BPF is not listed, as root sees it only: ",
                            observers.status().message()));
+    MoveThreadsToLoaded(&engines.control, &engines.loaded);
     return engines;
   }
   ASSIGN_OR_RETURN(engines.loaded, ListLoadedEngines());
+  MoveThreadsToLoaded(&engines.control, &engines.loaded);
   return engines;
 }
 
-std::string TargetText(const EngineView& engine) {
-  const std::vector<pid_t> processes = engine.Processes();
-  const size_t threads = engine.threads.size();
-  const std::string count = absl::StrCat(threads, threads == 1 ? " thread" : " threads");
+std::string TargetText(absl::Span<const utrace_info> threads) {
+  if (threads.empty()) return "no thread";
+  std::set<pid_t> processes;
+  for (const utrace_info& info : threads) processes.insert(info.tgid);
+  const std::string count =
+      absl::StrCat(threads.size(), threads.size() == 1 ? " thread" : " threads");
   if (processes.size() != 1) return absl::StrCat(count, " of ", processes.size(), " processes");
-  const absl::StatusOr<ThreadInfo> info = ReadThread(processes[0]);
-  return absl::StrCat(
-      count, " of ",
-      info.ok() ? ProcessName(processes[0], info->comm) : absl::StrCat("process ", processes[0]));
+  const pid_t pid = *processes.begin();
+  const absl::StatusOr<ThreadInfo> info = ReadThread(pid);
+  return absl::StrCat(count, " of ",
+                      info.ok() ? ProcessName(pid, info->comm) : absl::StrCat("process ", pid));
+}
+
+std::string StateText(const LoadedEngine& engine) {
+  std::string text = absl::StrCat(CountHeld(engine.threads), " held");
+  if (engine.pinned == true) text += ", pinned";
+  return text;
 }
 
 std::string EventsText(uint32_t events) {
@@ -92,9 +104,9 @@ absl::Status List(const EngineOptions& options) {
   const uint64_t now_ns = MonotonicNow();
   for (const EngineView& engine : engines.control) {
     lines += EngineJson(engine, now_ns);
-    rows.push_back({absl::StrCat(engine.id), EngineOwner(engine), TargetText(engine),
+    rows.push_back({absl::StrCat(engine.id), EngineOwner(engine), TargetText(engine.threads),
                     EventsText(engine.events), engine.trace_only ? "trace" : "control",
-                    absl::StrCat(engine.Held(), " held")});
+                    absl::StrCat(CountHeld(engine.threads), " held")});
   }
   for (const RunningObserver& observer : engines.observers) {
     lines += ObserverJson(observer, now_ns);
@@ -105,9 +117,8 @@ absl::Status List(const EngineOptions& options) {
   }
   for (const LoadedEngine& engine : engines.loaded) {
     lines += LoadedEngineJson(engine, now_ns);
-    rows.push_back({engine.name, "-",
-                    engine.target > 0 ? absl::StrCat("process ", engine.target) : "-",
-                    EventsText(engine.events), "bpf", engine.pinned ? "pinned" : "loaded"});
+    rows.push_back({engine.name, "-", TargetText(engine.threads), EventsText(engine.events), "bpf",
+                    StateText(engine)});
   }
   std::fputs(options.json ? lines.c_str() : FormatTable(rows).c_str(), stdout);
   return absl::OkStatus();
@@ -124,7 +135,8 @@ absl::StatusOr<uint64_t> ParseId(const std::string& text) {
     return id;
   }
   return ErrnoStatus(EINVAL, absl::StrCat("read '", text, "' as an engine's id"),
-                     "it takes a number as engine list shows it, 7 or bpf:5120");
+                     "it takes a number as engine list shows it, 7 or bpf:5120; one in BPF, which "
+                     "has a name, is taken off by engine unload");
 }
 
 std::string IdError(const std::string& text) {
@@ -136,12 +148,11 @@ absl::Status NoSuchEngine(const std::string& id) {
                      "there is no such engine (any more); see utracectl engine list");
 }
 
-void PrintEngine(const EngineView& engine) {
-  std::printf("engine %llu of %s, on %s, events %s\n", static_cast<unsigned long long>(engine.id),
-              EngineOwner(engine).c_str(), TargetText(engine).c_str(),
-              EventsText(engine.events).c_str());
+void PrintEngine(const std::string& who, absl::Span<const utrace_info> threads, uint32_t events) {
+  std::printf("%s, on %s, events %s\n", who.c_str(), TargetText(threads).c_str(),
+              EventsText(events).c_str());
   std::vector<std::vector<std::string>> rows{{"  PID", "TID", "STATE"}};
-  for (const utrace_info& info : engine.threads) {
+  for (const utrace_info& info : threads) {
     const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
     std::string state = DoingText(info.tid);
     if (IsAsleep(info)) {
@@ -156,14 +167,24 @@ void PrintEngine(const EngineView& engine) {
 }
 
 absl::Status Show(const EngineOptions& options) {
-  ASSIGN_OR_RETURN(const uint64_t id, ParseId(options.id));
   ASSIGN_OR_RETURN(const Engines engines, FindEngines());
   for (const EngineView& engine : engines.control) {
-    if (engine.id != id) continue;
+    if (options.id != absl::StrCat(engine.id)) continue;
     if (options.json) {
       std::fputs(EngineJson(engine, MonotonicNow()).c_str(), stdout);
     } else {
-      PrintEngine(engine);
+      PrintEngine(absl::StrCat("engine ", engine.id, " of ", EngineOwner(engine)), engine.threads,
+                  engine.events);
+    }
+    return absl::OkStatus();
+  }
+  for (const LoadedEngine& engine : engines.loaded) {
+    if (options.id != engine.name) continue;
+    if (options.json) {
+      std::fputs(LoadedEngineJson(engine, MonotonicNow()).c_str(), stdout);
+    } else {
+      PrintEngine(absl::StrCat("BPF engine ", engine.name, engine.pinned == true ? ", pinned" : ""),
+                  engine.threads, engine.events);
     }
     return absl::OkStatus();
   }
@@ -232,25 +253,31 @@ Run DefineEngine(CLI::App& app) {
   CLI::App* load = app.add_subcommand("load", "an engine in BPF, on a process or a program");
   CLI::App* unload =
       app.add_subcommand("unload", "take an engine in BPF off, which ends its holds");
+  CLI::App* verify = app.add_subcommand("verify", "whether this kernel takes an engine in BPF");
+  CLI::App* make = app.add_subcommand("new", "the beginning of an engine in BPF, in a folder");
+  const Run run_verify = DefineEngineVerify(*verify);
+  const Run run_new = DefineEngineNew(*make);
   const Run run_load = DefineEngineLoad(*load);
   const Run run_unload = DefineEngineUnload(*unload);
   for (CLI::App* command : {list, show}) {
     command->add_flag("-j,--json", options->json,
                       "JSON Lines (docs/json-control.md) in place of text");
   }
-  show->add_option("id", options->id, "its id, or bpf:PID")
+  show->add_option("id", options->id, "its id, or its name in BPF, or bpf:PID")
       ->required()
-      ->check(IdError)
       ->type_name("ID");
   auto* id = detach->add_option("id", options->id, "its id")->check(IdError)->type_name("ID");
   detach
       ->add_flag("--all", options->all,
                  "take all engines of all users off at once (root; the emergency brake)")
       ->excludes(id);
-  return [options, list, show, load, unload, run_load, run_unload](const ProgramArgs& program) {
+  return [options, list, show, load, unload, verify, make, run_load, run_unload, run_verify,
+          run_new](const ProgramArgs& program) {
     if (*load) return run_load(program);
     if (!program.empty()) return UsageError("engine: a program goes with engine load");
     if (*unload) return run_unload(program);
+    if (*verify) return run_verify(program);
+    if (*make) return run_new(program);
     if (*list) return Finish(List(*options));
     if (*show) return Finish(Show(*options));
     if (options->id.empty() && !options->all) {

@@ -2,6 +2,7 @@
 #include "userspace/utracectl/commands/engine_load.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -16,7 +17,10 @@
 #include "userspace/base/pidfd.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/libutrace/bpf/engine_object.h"
+#include "userspace/libutrace/bpf/engine_records.h"
+#include "userspace/libutrace/control_names.h"
 #include "userspace/libutrace/process_info.h"
+#include "userspace/utracectl/output/output.h"
 #include "userspace/utracectl/program.h"
 #include "userspace/utracectl/target.h"
 
@@ -29,6 +33,7 @@ struct LoadOptions {
   bool children = false;
   bool pin = false;
   std::string user;
+  std::string output;
   std::vector<std::string> settings;
 };
 
@@ -53,18 +58,34 @@ std::string Described(const EngineObject& engine) {
                          : absl::StrCat(engine.Name(), " (", absl::StrJoin(options, ", "), ")");
 }
 
-// Until the process ends, or we are interrupted.
-absl::Status WaitForEnd(const UniqueFd& pidfd) {
-  pollfd end{pidfd.Get(), POLLIN, 0};
-  while (!Interrupted()) {
-    if (::poll(&end, 1, -1) > 0) break;
-    if (errno != EINTR) return LastErrno("wait for the process");
+// What the engine tells, until the process ends, or we are interrupted.
+absl::Status ShowUntilEnd(const UniqueFd& pidfd, const EngineObject& engine, Output* output) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<EngineRecords> records,
+                   EngineRecords::Open(engine.Object()));
+  pollfd wait[] = {{pidfd.Get(), POLLIN, 0}, {records ? records->PollFd() : -1, POLLIN, 0}};
+  bool ended = false;
+  while (!ended && !Interrupted()) {
+    const int ready = ::poll(wait, std::size(wait), -1);
+    if (ready < 0 && errno != EINTR) return LastErrno("wait for the process");
+    ended = ready > 0 && wait[0].revents != 0;
+    if (!records) continue;
+    ASSIGN_OR_RETURN(const std::vector<std::string> lines, records->Take());
+    for (const std::string& line : lines) {
+      output->Append(absl::StrCat(engine.Name(), ": ", line, "\n"));
+    }
+    RETURN_IF_ERROR(output->Flush());
   }
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<Output>> OpenOutput(const LoadOptions& options, int standard) {
+  if (options.output.empty()) return Output::Standard(standard);
+  return Output::Create(options.output);
+}
+
 absl::Status LoadOnProcess(const LoadOptions& options) {
   ASSIGN_OR_RETURN(const UniqueFd pidfd, OpenPidfd(options.pid));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Output> output, OpenOutput(options, STDOUT_FILENO));
   ASSIGN_OR_RETURN(const std::unique_ptr<EngineObject> engine, LoadOn(options, options.pid));
   const absl::StatusOr<ThreadInfo> info = ReadThread(options.pid);
   const std::string on =
@@ -76,21 +97,30 @@ absl::Status LoadOnProcess(const LoadOptions& options) {
   }
   CatchInterrupts();
   PrintNote(absl::StrCat(on, ", until that ends or Ctrl-C"));
-  return WaitForEnd(pidfd);
+  return ShowUntilEnd(pidfd, *engine, output.get());
+}
+
+// The program's wait status.
+absl::StatusOr<int> ShowUntilEnd(Program* program, const EngineObject& engine, Output* output) {
+  ASSIGN_OR_RETURN(const UniqueFd pidfd, OpenPidfd(program->Pid()));
+  RETURN_IF_ERROR(ShowUntilEnd(pidfd, engine, output));
+  return program->Wait();
 }
 
 int LoadOnProgram(const LoadOptions& options, const ProgramArgs& args) {
   int exit_status = kExitOk;
   std::optional<Program> program = Program::Spawn(args, options.user, &exit_status);
   if (!program.has_value()) return exit_status;
-  const absl::StatusOr<std::unique_ptr<EngineObject>> engine = LoadOn(options, program->Pid());
+  const absl::StatusOr<std::unique_ptr<Output>> output = OpenOutput(options, STDERR_FILENO);
+  const absl::StatusOr<std::unique_ptr<EngineObject>> engine =
+      output.ok() ? LoadOn(options, program->Pid()) : output.status();
   if (!engine.ok()) {
     PrintError(engine.status());
     return kExitOwnFailure;
   }
   if (const std::optional<int> failed = program->Start()) return *failed;
   if (const std::optional<int> failed = program->Confirm()) return *failed;
-  const absl::StatusOr<int> status = program->Wait();
+  const absl::StatusOr<int> status = ShowUntilEnd(&*program, **engine, output->get());
   if (!status.ok()) {
     PrintError(status.status());
     return kExitFailure;
@@ -102,6 +132,19 @@ int Finish(const absl::Status& status) {
   if (status.ok()) return kExitOk;
   PrintError(status);
   return kExitFailure;
+}
+
+// Loads it, attaches it to nobody, and lets it go.
+absl::Status Verify(const std::string& file, bool log) {
+  RETURN_IF_ERROR(CheckTakesEngines());
+  ASSIGN_OR_RETURN(const std::unique_ptr<EngineObject> engine, EngineObject::Open(file));
+  const absl::Status status = engine->Load();
+  if (log && !engine->Log().empty()) std::fprintf(stderr, "%s\n", engine->Log().c_str());
+  RETURN_IF_ERROR(status);
+  std::printf("%s: this kernel takes engine %s, which hears of %s\n", file.c_str(),
+              Described(*engine).c_str(),
+              absl::StrJoin(EventNames(engine->Events()), ", ").c_str());
+  return absl::OkStatus();
 }
 
 std::string SettingError(const std::string& text) {
@@ -126,8 +169,12 @@ Run DefineEngineLoad(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   auto* user =
       app.add_option("-u,--user", options->user, "run the program as this user")->type_name("USER");
+  auto* output =
+      app.add_option("-o,--output", options->output, "write what the engine tells to this file")
+          ->type_name("FILE");
   app.add_flag("--pin", options->pin, "it stays until engine unload, and this returns at once")
-      ->needs(pid);
+      ->needs(pid)
+      ->excludes(output);
   return [options, pid, user](const ProgramArgs& program) {
     if (program.empty() == (pid->count() == 0)) {
       return UsageError("engine load: give a process by -p, or a program after --");
@@ -136,6 +183,14 @@ Run DefineEngineLoad(CLI::App& app) {
     if (user->count() > 0) return UsageError("engine load: -u is for a program, not for -p");
     return Finish(LoadOnProcess(*options));
   };
+}
+
+Run DefineEngineVerify(CLI::App& app) {
+  auto file = std::make_shared<std::string>();
+  auto log = std::make_shared<bool>(false);
+  app.add_option("file", *file, "the BPF object")->required()->type_name("FILE");
+  app.add_flag("--log", *log, "the end of the verifier's own log, too");
+  return [file, log](const ProgramArgs&) { return Finish(Verify(*file, *log)); };
 }
 
 Run DefineEngineUnload(CLI::App& app) {

@@ -68,7 +68,7 @@ std::string HeldBy(const ThreadView& thread, uint64_t now_ns) {
 std::vector<std::string> Row(const ThreadView& thread, uint64_t now_ns) {
   const std::string engines = absl::StrJoin(
       thread.engines, ",",
-      [](std::string* out, const utrace_info& info) { absl::StrAppend(out, info.engine); });
+      [](std::string* out, const utrace_info& info) { out->append(EngineText(info)); });
   return {
       absl::StrCat(thread.info.tgid),
       absl::StrCat(thread.info.tid),

@@ -19,13 +19,13 @@ namespace {
 
 struct ResumeOptions {
   std::string target;
-  uint64_t engine = 0;
+  std::string engine;
   bool all = false;
 };
 
-absl::Status NothingHolds(const ThreadTarget& target, uint64_t engine) {
-  std::string why = engine != 0 ? absl::StrCat("engine ", engine, " does not hold it")
-                                : std::string("no engine holds it");
+absl::Status NothingHolds(const ThreadTarget& target, const std::string& engine) {
+  std::string why = engine.empty() ? std::string("no engine holds it")
+                                   : absl::StrCat("engine ", engine, " does not hold it");
   const ThreadInfo& leader = target.Leader();
   if (leader.state == 'T') why += "; it is stopped by job control: kill -CONT lets it go";
   if (leader.tracer != 0) {
@@ -82,7 +82,7 @@ absl::Status Resume(const ResumeOptions& options) {
   std::map<uint64_t, std::string> holders;
   for (const utrace_info& info : infos) {
     if (!IsHeld(info) || (!target.WholeProcess() && info.tid != target.Tid())) continue;
-    if (options.engine != 0 && info.engine != options.engine) continue;
+    if (!options.engine.empty() && EngineText(info) != options.engine) continue;
     holds.push_back(info);
     holders.emplace(info.engine, OwnerText(info));
   }
@@ -112,8 +112,7 @@ Run DefineResume(CLI::App& app) {
       ->type_name("PID[/TID]");
   auto* engine = app.add_option("--engine", options->engine,
                                 "let go what this engine holds (default: the only one that does)")
-                     ->check(AboveZeroError)
-                     ->type_name("ID");
+                     ->type_name("ENGINE");
   app.add_flag("--all", options->all, "let go what any engine holds")->excludes(engine);
   return [options](const ProgramArgs&) {
     const absl::Status status = Resume(*options);

@@ -93,6 +93,18 @@ class Line {
     if (info.since_ns != 0 && info.since_ns <= now_ns) Number("for_ns", now_ns - info.since_ns);
     json_.EndObject();
   }
+  void Threads(absl::Span<const utrace_info> threads, uint64_t now_ns) {
+    json_.Key("threads");
+    json_.StartArray();
+    for (const utrace_info& info : threads) {
+      json_.StartObject();
+      Signed("pid", info.tgid);
+      Signed("tid", info.tid);
+      Hold(info, now_ns);
+      json_.EndObject();
+    }
+    json_.EndArray();
+  }
 
  private:
   rapidjson::StringBuffer buffer_;
@@ -114,6 +126,7 @@ std::string ThreadJson(const ThreadView& thread, uint64_t now_ns) {
   for (const utrace_info& info : thread.engines) {
     line.StartObject();
     line.Number("id", info.engine);
+    if (info.flags & UTRACE_INFO_BPF) line.String("name", OwnerComm(info));
     line.Process("owner", info.owner, info.owner_comm);
     line.Events(info.events);
     line.Hold(info, now_ns);
@@ -132,16 +145,7 @@ std::string EngineJson(const EngineView& engine, uint64_t now_ns) {
   line.Flag("trace_only", engine.trace_only);
   line.Flag("nested", engine.nested);
   line.Events(engine.events);
-  line.Key("threads");
-  line.StartArray();
-  for (const utrace_info& info : engine.threads) {
-    line.StartObject();
-    line.Signed("pid", info.tgid);
-    line.Signed("tid", info.tid);
-    line.Hold(info, now_ns);
-    line.EndObject();
-  }
-  line.EndArray();
+  line.Threads(engine.threads, now_ns);
   return line.End();
 }
 
@@ -157,9 +161,11 @@ std::string LoadedEngineJson(const LoadedEngine& engine, uint64_t now_ns) {
   Line line("engine", now_ns);
   line.String("plane", "bpf");
   line.String("name", engine.name);
+  if (engine.id != 0) line.Number("id", engine.id);
   if (engine.target > 0) line.Signed("target", engine.target);
-  line.Flag("pinned", engine.pinned);
+  if (engine.pinned.has_value()) line.Flag("pinned", *engine.pinned);
   line.Events(engine.events);
+  line.Threads(engine.threads, now_ns);
   return line.End();
 }
 

@@ -3,14 +3,13 @@
 #include <unistd.h>
 
 #include <memory>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "bench/control/caller.h"
 #include "bench/control/child.h"
 #include "bench/control/cpu.h"
 #include "bench/control/measures.h"
 #include "bench/control/series.h"
-#include "bench/control/ticks.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/pidfd.h"
 #include "userspace/base/status_macros.h"
@@ -18,49 +17,6 @@
 
 namespace utrace::bench {
 namespace {
-
-constexpr int kBatches = 51;
-constexpr int kCalls = 200;
-
-// What a getpid of the child costs, as it finds out whenever it is asked to.
-class Caller {
- public:
-  static absl::StatusOr<std::unique_ptr<Caller>> Start() {
-    std::unique_ptr<Caller> caller(new Caller);
-    ASSIGN_OR_RETURN(Child child, Child::Run([&]() -> int { caller->Serve(); }));
-    caller->child_.emplace(std::move(child));
-    return caller;
-  }
-
-  pid_t Pid() const { return child_->Pid(); }
-
-  absl::StatusOr<double> Cost() {
-    const uint64_t asked = ++*asked_;
-    RETURN_IF_ERROR(answered_.WaitFor(asked, "the calling process"));
-    return static_cast<double>(*ticks_) / kCalls;
-  }
-
- private:
-  Caller() = default;
-
-  [[noreturn]] void Serve() {
-    for (;;) {
-      while (*answered_ == *asked_) usleep(1000);
-      Series series;
-      for (int i = 0; i < kBatches; ++i) {
-        const Ahead ahead;
-        const uint64_t begin = Ticks();
-        for (int call = 0; call < kCalls; ++call) syscall(SYS_getpid);
-        series.Add(static_cast<double>(Ticks() - begin));
-      }
-      *ticks_ = static_cast<uint64_t>(series.Median());
-      ++*answered_;
-    }
-  }
-
-  Shared asked_, answered_, ticks_;
-  std::optional<Child> child_;
-};
 
 // Engines on it, each of which is asked in the kernel at each call and lets it go; or that hear of
 // none.

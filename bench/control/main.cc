@@ -23,6 +23,7 @@ constexpr Measure kMeasures[] = {
     {"reported", utrace::bench::MeasureReported},
     {"step", utrace::bench::MeasureStep},
     {"engines", utrace::bench::MeasureEngines},
+    {"bpf", utrace::bench::MeasureBpf},
 };
 
 int Run(const std::string& name) {

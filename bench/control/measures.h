@@ -31,6 +31,10 @@ absl::Status MeasureStep();
 // threads that have engines.
 absl::Status MeasureEngines();
 
+// getpid of a thread with an engine in BPF that lets it pass, or refuses it: beside two empty BPF
+// programs at the tracepoints, a seccomp filter, and a thread without any.
+absl::Status MeasureBpf();
+
 // The first attach, which puts the hooks in, and the last detach.
 absl::Status MeasureFirstAttach();
 

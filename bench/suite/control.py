@@ -18,7 +18,7 @@ INSTRUCTIONS = ["--icount", "--smp", "1", "--mem", "2G"]
 BOOTS = {
     # With the module; without it; and one in which time passes by itself.
     "module": INSTRUCTIONS + ["--", "bench_control", "round-trip", "bystander", "group", "first-attach", "reported",
-                              "step", "engines"],
+                              "step", "engines", "bpf"],
     "bare": INSTRUCTIONS + ["--no-module", "--", "bench_control", "bystander"],
     "clock": ["--mem", "3G", "--", "bench_control", "first-attach", "footprint"],
 }
@@ -66,6 +66,7 @@ def rows_of(figures):
     calls = module("group.attach") + module("group.events") + module("group.detach")
     ptrace_calls = module("group.ptrace_seize") + module("group.ptrace_detach")
     one = module("engines.hear_1")
+    none = module("bpf.none")
     return [
         Row("stop at entry and answer: NEXT / PTRACE_SYSCALL", "instr", module("round_trip.device"),
             module("round_trip.ptrace_syscall"), "<=", 0.8),
@@ -104,6 +105,11 @@ def rows_of(figures):
         Row("  beside 1,000 threads traced elsewhere / none", "instr", module("engines.elsewhere_1000"), one,
             "<=", 1.02),
         Row("  beside 10,000 / none", "instr", module("engines.elsewhere_10000"), one, "<=", 1.02),
+        Row("engine in BPF passes getpid / 2 empty tp_btf, what each adds", "instr", module("bpf.pass") - none,
+            module("bpf.empty_pair") - none, "<=", 2),
+        Row("  a thread that it is not on / no engine", "instr", module("bpf.elsewhere"), none, "<=", 1),
+        Row("  it refuses getpid / a seccomp filter does", "instr", module("bpf.verdict"), module("bpf.seccomp"),
+            "<=", 2),
     ]
 
 

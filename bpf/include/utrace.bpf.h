@@ -48,8 +48,8 @@ struct utrace_engine {
 /*
  * Records of one structure, in a ring of so many bytes, a power of 2: what it gives by
  * bpf_ringbuf_reserve(&records, sizeof(structure), 0) and bpf_ringbuf_submit() is printed by
- * utracectl engine load, a line each, by its members' names: numbers, and arrays of char as
- * strings.
+ * utracectl engine load, a line each, by its members' names: numbers, enumerators by name, and
+ * arrays of char as strings.
  */
 #define UTRACE_RECORDS(structure, bytes) \
 	struct { \

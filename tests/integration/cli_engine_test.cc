@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -166,6 +168,45 @@ TEST_F(CliEngine, SmokeADebuggerGetsWhatItHolds) {
   ASSERT_EQ(debugger.Go(PTRACE_DETACH), 0);
   EXPECT_EQ(Call(), "20");
   Unload("crashcatch");
+}
+
+// Of a real compiler's kind: a shell, a pipeline, children of children.
+TEST_F(CliEngine, WhoBegetsWhomIsTold) {
+  if (NotHere()) return;
+  const std::string file = testing::TempDir() + "/tree";
+  const CliResult sh = RunCli({"engine", "load", "/payload/engines/forktree.bpf.o", "-f", "-o",
+                               file, "--", "sh", "-c", "/bin/true | (uname | cat); exit 3"});
+  EXPECT_EQ(sh.status, 3);
+  EXPECT_EQ(sh.out, "Linux\n");
+  struct Life {
+    std::string parent;
+    std::vector<std::string> runs;
+    std::string status;
+  };
+  std::map<std::string, Life> lives;
+  const auto field = [](const std::string& line, const std::string& name) {
+    const size_t at = line.find(" " + name + "=") + name.size() + 2;
+    return line.substr(at, line.find(' ', at) - at);
+  };
+  for (const std::string& line : LinesOf(ReadWhole(file))) {
+    ASSERT_EQ(line.rfind("forktree: time_ns=", 0), 0u) << line;
+    Life& life = lives[field(line, "pid")];
+    const std::string what = field(line, "what");
+    if (what == "born") life.parent = field(line, "parent");
+    if (what == "runs") life.runs.push_back(field(line, "comm"));
+    if (what == "ends") life.status = field(line, "status");
+  }
+  std::vector<std::string> names;
+  std::string root;
+  for (const auto& [pid, life] : lives) {
+    for (const std::string& name : life.runs) names.push_back(name);
+    if (life.parent.empty()) root = pid;
+    EXPECT_EQ(life.status, life.parent.empty() ? "0x300" : "0x0") << pid;
+    // Each but the first is the child of another.
+    EXPECT_TRUE(life.parent.empty() || lives.count(life.parent) == 1) << pid;
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("\"sh\"", "\"true\"", "\"uname\"", "\"cat\""));
+  EXPECT_THAT(lives[root].runs, testing::ElementsAre("\"sh\""));
 }
 
 TEST_F(CliEngine, GdbShowsTheHeldInstruction) {

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/decode/syscall_table.h"
@@ -70,6 +71,15 @@ std::optional<EngineField> Describe(const btf* types, const char* name, uint32_t
   if (!btf_is_int(type) && !btf_is_any_enum(type)) return std::nullopt;
   field.size = type->size;
   if (field.size != 1 && field.size != 2 && field.size != 4 && field.size != 8) return std::nullopt;
+  if (btf_is_enum(type)) {
+    const struct btf_enum* values = ::btf_enum(type);
+    for (int i = 0; i < btf_vlen(type); ++i) {
+      field.names.emplace_back(btf__name_by_offset(types, values[i].name_off), values[i].val);
+    }
+    field.kind = tagged.value_or(Kind::kEnum);
+    field.is_signed = btf_kflag(type);
+    return field;
+  }
   const int encoding = btf_is_int(type) ? btf_int_encoding(type) : 0;
   field.is_signed = encoding & BTF_INT_SIGNED;
   field.kind = tagged.value_or(encoding & BTF_INT_BOOL ? Kind::kFlag : Kind::kNumber);
@@ -96,14 +106,19 @@ std::optional<int64_t> ParseSignal(absl::string_view text) {
   return std::nullopt;
 }
 
-const char* WhatItTakes(Kind kind) {
-  switch (kind) {
+std::string WhatItTakes(const EngineField& field) {
+  switch (field.kind) {
     case Kind::kSyscall:
       return "the name of a system call, or its number";
     case Kind::kErrno:
       return "an errno, as ENOSPC, or its number";
     case Kind::kSignal:
       return "a signal, as SIGSEGV, or its number";
+    case Kind::kEnum:
+      return absl::StrCat("one of ",
+                          absl::StrJoin(field.names, ", ", [](std::string* out, const auto& value) {
+                            out->append(value.first);
+                          }));
     default:
       return "a number";
   }
@@ -187,13 +202,18 @@ absl::Status SetField(const EngineField& field, absl::string_view text, char* by
     case Kind::kSignal:
       number = ParseSignal(text);
       break;
+    case Kind::kEnum:
+      for (const auto& [name, value] : field.names) {
+        if (name == text) number = value;
+      }
+      break;
     case Kind::kNumber:
     case Kind::kHex:
       break;
   }
   if (!number.has_value()) number = ParseNumber(text, field.is_signed);
   if (!number.has_value()) {
-    return NoSuch(field, text, WhatItTakes(field.kind));
+    return NoSuch(field, text, WhatItTakes(field));
   }
   return WriteNumber(field, *number, text, at);
 }
@@ -210,6 +230,11 @@ std::string FieldText(const EngineField& field, const char* bytes) {
       return absl::StrCat("0x", absl::Hex(static_cast<uint64_t>(number)));
     case Kind::kSyscall:
       if (number >= 0) return SyscallName(Abi::kX8664, number);
+      break;
+    case Kind::kEnum:
+      for (const auto& [value_name, value] : field.names) {
+        if (value == number) return value_name;
+      }
       break;
     case Kind::kErrno:
       name = ErrnoName(static_cast<int>(number));

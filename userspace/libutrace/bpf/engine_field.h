@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,13 +18,14 @@ struct btf;
 namespace utrace {
 
 struct EngineField {
-  enum class Kind { kNumber, kHex, kFlag, kText, kSyscall, kErrno, kSignal };
+  enum class Kind { kNumber, kHex, kFlag, kText, kEnum, kSyscall, kErrno, kSignal };
 
   std::string name;
   Kind kind = Kind::kNumber;
   bool is_signed = false;
   size_t offset = 0;  // bytes
   size_t size = 0;
+  std::vector<std::pair<std::string, int64_t>> names;  // of an enum's values
 };
 
 // A variable of these types, but for its offset, which its section has. Nothing if it is of no type

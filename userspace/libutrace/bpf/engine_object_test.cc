@@ -35,6 +35,7 @@ TEST(EngineObject, OptionsAreWhatTheirTypesAndTagsSay) {
               ElementsAre("call=openat", "error=ENOSPC", "every=4294967295", "after=16"));
   EXPECT_THAT(Opened("exechold")->Options(), ElementsAre("name="));
   EXPECT_THAT(Opened("crashcatch")->Options(), ElementsAre("term=false"));
+  EXPECT_THAT(Opened("forktree")->Options(), ElementsAre("threads=false"));
   EXPECT_THAT(Opened("recorder")->Options(), ElementsAre("hold_at=-1", "leave=false"));
 }
 

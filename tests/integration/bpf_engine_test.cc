@@ -311,6 +311,12 @@ TEST_F(BpfEngine, ActsOnOtherThreads) {
   EXPECT_EQ(other.Hear(300), "");
   EXPECT_EQ(result(&tracee_, kResumeStopped, other.pid()), "0");
   EXPECT_EQ(other.Hear(), "20");
+  order(&other, kHoldMe);
+  EXPECT_EQ(other.Hear(300), "");
+  EXPECT_EQ(result(&tracee_, kResumeStopped, other.pid()), "0");
+  EXPECT_EQ(other.Hear(300), "");
+  EXPECT_EQ(result(&tracee_, kResume, other.pid()), "0");
+  EXPECT_EQ(other.Hear(), "-22");
   EXPECT_EQ(result(&other, kCall), std::to_string(getpid()));
   other.Kill(SIGUSR1);
   EXPECT_EQ(other.Wait(), SIGTERM);

@@ -85,8 +85,16 @@ TEST_F(CliEngine, PinnedItStaysUntilItIsUnloaded) {
   EXPECT_NE(Cli::Of({"rmmod", "utrace"}).Wait(), 0);
   const CliResult again = RunCli(Load({"--pin"}));
   EXPECT_EQ(again.status, 1);
-  EXPECT_THAT(again.err, HasSubstr("loaded already (utracectl engine unload faultinject)"));
+  EXPECT_THAT(again.err, HasSubstr("loaded already (utracectl engine unload faultinject;"));
+  // By another name it is another, and the one attached last decides.
+  EXPECT_EQ(RunCli(Load({"--set", "call=getpriority", "--set", "error=ENOSPC", "--name", "second",
+                         "--pin"}))
+                .status,
+            0);
+  EXPECT_EQ(Call(), "-5");
   EXPECT_EQ(RunCli({"engine", "unload", "faultinject"}).status, 0);
+  EXPECT_EQ(Call(), "-28");
+  EXPECT_EQ(RunCli({"engine", "unload", "second"}).status, 0);
   EXPECT_EQ(Call(), "20");
   EXPECT_THAT(Listed(), Not(HasSubstr("faultinject")));
   const CliResult none = RunCli({"engine", "unload", "faultinject"});
@@ -298,6 +306,7 @@ TEST_F(CliEngine, WhatCannotBeDoneIsSaidOnce) {
       {Load({"--set", "every=-1"}), "it takes a number"},
       {Load({"--set", "every=4294967296"}), "it has 4 bytes"},
       {Load({"--set", "what=1"}), "it has call, error, every, after"},
+      {Load({"--name", "much-too-long-a-name"}), "a name has 1 to 15 characters"},
       {{"engine", "load", "/etc/passwd", "-p", "1"}, "it is no BPF object"},
       {{"engine", "load", "/no/such.bpf.o", "-p", "1"}, "read /no/such.bpf.o: No such file"},
       {{"engine", "load", kFaults, "-p", "4194304"}, "4194304"},

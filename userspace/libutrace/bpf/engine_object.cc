@@ -297,24 +297,40 @@ std::vector<std::string> EngineObject::Options() const {
   return texts;
 }
 
-absl::StatusOr<uint32_t*> EngineObject::Member(const char* member) {
+absl::StatusOr<char*> EngineObject::Member(const char* member, size_t size) {
   const btf_member* found = FindMember(bpf_object__btf(object_.get()), kType, member);
   size_t room = 0;
   char* memory = static_cast<char*>(bpf_map__initial_value(map_, &room));
-  if (found == nullptr || memory == nullptr || found->offset / 8 + sizeof(uint32_t) > room) {
+  if (found == nullptr || memory == nullptr || found->offset / 8 + size > room) {
     return ErrnoStatus(EINVAL, absl::StrCat("choose what ", name_, " is on"),
                        absl::StrCat("it was made without the member ", member));
   }
-  return reinterpret_cast<uint32_t*>(memory + found->offset / 8);
+  return memory + found->offset / 8;
+}
+
+absl::Status EngineObject::SetName(const std::string& name) {
+  if (name.empty() || name.size() >= UTRACE_BPF_NAME_SIZE) {
+    return ErrnoStatus(EINVAL, absl::StrCat("call an engine '", name, "'"),
+                       absl::StrCat("a name has 1 to ", UTRACE_BPF_NAME_SIZE - 1, " characters"));
+  }
+  ASSIGN_OR_RETURN(char* member, Member("name", UTRACE_BPF_NAME_SIZE));
+  std::memset(member, 0, UTRACE_BPF_NAME_SIZE);
+  std::memcpy(member, name.data(), name.size());
+  name_ = name;
+  return absl::OkStatus();
 }
 
 absl::Status EngineObject::SetTarget(pid_t process, bool children) {
-  ASSIGN_OR_RETURN(uint32_t * target, Member("target"));
-  ASSIGN_OR_RETURN(uint32_t * flags, Member("flags"));
+  ASSIGN_OR_RETURN(char* target, Member("target", sizeof(int32_t)));
+  ASSIGN_OR_RETURN(char* flags, Member("flags", sizeof(uint32_t)));
   target_ = process;
-  *target = static_cast<uint32_t>(process);
+  const int32_t pid = process;
+  std::memcpy(target, &pid, sizeof(pid));
   // Beside what the object says of itself.
-  *flags |= UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0);
+  uint32_t how = 0;
+  std::memcpy(&how, flags, sizeof(how));
+  how |= UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0);
+  std::memcpy(flags, &how, sizeof(how));
   return absl::OkStatus();
 }
 
@@ -356,7 +372,8 @@ absl::Status EngineObject::Attach() {
     case EEXIST:
       return ErrnoStatus(
           EEXIST, what,
-          absl::StrCat("one of that name is loaded already (utracectl engine unload ", name_, ")"));
+          absl::StrCat("one of that name is loaded already (utracectl engine unload ", name_,
+                       "; or give this another by --name)"));
     case ESRCH:
       return ErrnoStatus(ESRCH, what, absl::StrCat("there is no process ", target_, " (any more)"));
     case EPERM:

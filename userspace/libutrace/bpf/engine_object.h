@@ -34,6 +34,8 @@ class EngineObject {
 
   // As it is known to the module, by which it can be unloaded.
   const std::string& Name() const { return name_; }
+  // Another than the object's, so that it can be there twice. EINVAL: too long, or empty.
+  absl::Status SetName(const std::string& name);
 
   // An option, a const volatile variable of the object. The text is a number, true or false, or of
   // an array of characters a string; where the object says that it takes one, the name of a system
@@ -70,8 +72,8 @@ class EngineObject {
   };
 
   EngineObject(std::string path, std::unique_ptr<bpf_object, ObjectDeleter> object, bpf_map* map);
-  // One of the engine's 4 bytes, before it is loaded.
-  absl::StatusOr<uint32_t*> Member(const char* member);
+  // Of the engine's value, of so many bytes, before it is loaded.
+  absl::StatusOr<char*> Member(const char* member, size_t size);
 
   std::string path_;
   std::unique_ptr<bpf_object, ObjectDeleter> object_;

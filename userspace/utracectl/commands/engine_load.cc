@@ -29,6 +29,7 @@ namespace {
 
 struct LoadOptions {
   std::string file;
+  std::string name;
   int pid = 0;
   bool children = false;
   bool pin = false;
@@ -41,6 +42,7 @@ struct LoadOptions {
 absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options, pid_t process) {
   RETURN_IF_ERROR(CheckTakesEngines());
   ASSIGN_OR_RETURN(std::unique_ptr<EngineObject> engine, EngineObject::Open(options.file));
+  if (!options.name.empty()) RETURN_IF_ERROR(engine->SetName(options.name));
   for (const std::string& setting : options.settings) {
     const size_t equals = setting.find('=');
     RETURN_IF_ERROR(engine->Set(setting.substr(0, equals), setting.substr(equals + 1)));
@@ -161,6 +163,8 @@ Run DefineEngineLoad(CLI::App& app) {
                   ->check(AboveZeroError)
                   ->type_name("PID");
   app.add_flag("-f,--follow", options->children, "on the processes it creates, too");
+  app.add_option("--name", options->name, "what it is called (default: the object's name)")
+      ->type_name("NAME");
   app.add_option("--set", options->settings, "one of its options (repeatable)")
       ->check(SettingError)
       ->type_name("NAME=VALUE")

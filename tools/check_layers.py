@@ -69,7 +69,7 @@ ZONES = [
     ('tests/*action_test.cc', 'action-test'),
     ('tests/integration/kmod/*', 'sample'),
     ('tests/*', 'tests'),
-    ('bench/*.bpf.c', 'bpf-engine'),
+    ('bench/control/*.bpf.c', 'bpf-engine'),
     ('bench/*', 'bench'),
     ('vm/*', 'vm'),
     ('tools/*', 'tools'),

@@ -69,7 +69,7 @@ int utrace_stop(struct utrace_engine *engine, u64 *seq)
 		return -ESRCH;
 	}
 	*seq = utrace_link_number(link, UTRACE_SLOT_ASYNC);
-	utrace_slot_stop(&link->slot[UTRACE_SLOT_ASYNC], *seq);
+	utrace_link_stop(link, UTRACE_SLOT_ASYNC, *seq);
 	link->flags &= ~UTRACE_LINK_TOLD;
 	spin_unlock_irq(&utrace->lock);
 
@@ -166,7 +166,7 @@ static int ask_report(struct utrace_engine *engine, bool interrupt)
 	if (is_off(link) || past_control(utrace))
 		ret = -ESRCH;
 	else if (utrace->at_entry && (link->events & UTRACE_EVENT(SYSCALL_ENTRY)))
-		link->flags |= UTRACE_LINK_AGAIN;
+		utrace_link_note(link, UTRACE_LINK_AGAIN);
 	else if (!interrupt && !(link->events & UTRACE_EVENT(QUIESCE)))
 		ret = -EINVAL;
 	spin_unlock_irq(&utrace->lock);

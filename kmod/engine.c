@@ -145,9 +145,35 @@ bool utrace_others_hold(const struct utrace *utrace, const struct utrace_link *b
 	return list_wants_hold(&utrace->attached, but) || list_wants_hold(&utrace->attaching, but);
 }
 
-bool utrace_wants_hold(const struct utrace *utrace)
+static bool list_holds(struct utrace *utrace, const struct list_head *list)
 {
-	return utrace_others_hold(utrace, NULL);
+	const struct utrace_link *link;
+
+	list_for_each_entry(link, list, entry) {
+		if (!utrace_link_open(link))
+			continue;
+		/* Even if its owner was not checked for this image yet: it may be after that. */
+		utrace->may_hold = true;
+		if (utrace_link_current(link))
+			return true;
+	}
+	return false;
+}
+
+bool utrace_wants_hold(struct utrace *utrace)
+{
+	lockdep_assert_held(&utrace->lock);
+	if (!utrace->may_hold)
+		return false;
+	utrace->may_hold = false;
+	return list_holds(utrace, &utrace->attached) || list_holds(utrace, &utrace->attaching);
+}
+
+void utrace_link_stop(struct utrace_link *link, unsigned int slot, u64 seq)
+{
+	lockdep_assert_held(&link->utrace->lock);
+	utrace_slot_stop(&link->slot[slot], seq);
+	link->utrace->may_hold = true;
 }
 
 void utrace_wake_if_free(struct utrace *utrace)

@@ -73,6 +73,13 @@ static inline bool utrace_link_current(const struct utrace_link *link)
 	return !link->owner || link->exec_id == (u32)READ_ONCE(link->utrace->task->self_exec_id);
 }
 
+/* A flag about the call it is in, which the end of that wipes out.  Lock held. */
+static inline void utrace_link_note(struct utrace_link *link, u16 flag)
+{
+	link->flags |= flag;
+	link->utrace->call_noted = true;
+}
+
 static inline bool utrace_link_open(const struct utrace_link *link)
 {
 	return utrace_slot_open(&link->slot[UTRACE_SLOT_REPORT]) ||
@@ -80,7 +87,7 @@ static inline bool utrace_link_open(const struct utrace_link *link)
 }
 
 /* Does any engine want the thread held?  Lock held. */
-bool utrace_wants_hold(const struct utrace *utrace);
+bool utrace_wants_hold(struct utrace *utrace);
 /* Any but this one? */
 bool utrace_others_hold(const struct utrace *utrace, const struct utrace_link *but);
 
@@ -88,6 +95,9 @@ bool utrace_others_hold(const struct utrace *utrace, const struct utrace_link *b
 u32 utrace_wanted_step(const struct utrace *utrace);
 /* The step was made: the wishes for it are done with.  False: there was none.  Lock held. */
 bool utrace_end_step(struct utrace *utrace);
+
+/* This number holds the thread, unless it was answered already.  Lock held. */
+void utrace_link_stop(struct utrace_link *link, unsigned int slot, u64 seq);
 
 /* If nothing holds it any more, end its sleep.  Lock held: it falls asleep under it too. */
 void utrace_wake_if_free(struct utrace *utrace);

@@ -8,15 +8,17 @@
 static bool link_wants(const struct utrace_link *link, const struct utrace_pass *pass)
 {
 	u32 event = pass->event;
-	u32 wanted = link->events & link->hears & (event | UTRACE_EVENT(QUIESCE));
 
+	/* First: it is all that is done for an engine which does not hear of it. */
+	if (!(link->events & link->hears & (event | UTRACE_EVENT(QUIESCE))))
+		return false;
 	if (event == UTRACE_EVENT(STEP) && !(link->flags & UTRACE_LINK_STEPPED))
 		return false;
 	if (pass->resumed && !(link->flags & UTRACE_LINK_RESUMED))
 		return false;
 	if (event == UTRACE_EVENT(SYSCALL_EXIT) && (link->flags & UTRACE_LINK_UNTOLD))
 		return false;
-	return wanted && utrace_link_current(link);
+	return utrace_link_current(link);
 }
 
 static struct list_head *step(const struct utrace *utrace)
@@ -41,7 +43,8 @@ static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_lin
 			refcount_inc(&found->ref);
 		}
 	}
-	if (prev) {
+	/* Mostly it is still attached, and so not freed by this. */
+	if (prev && !refcount_dec_not_one(&prev->ref)) {
 		spin_unlock_irq(&utrace->lock);
 		utrace_engine_put(&prev->engine);
 		spin_lock_irq(&utrace->lock);
@@ -98,13 +101,13 @@ static void apply(struct utrace_pass *pass, struct utrace_link *link, u32 action
 	}
 	if (resume == UTRACE_STOP) {
 		if (pass->may_stop)
-			utrace_slot_stop(&link->slot[UTRACE_SLOT_REPORT], seq);
+			utrace_link_stop(link, UTRACE_SLOT_REPORT, seq);
 		else
 			resume = UTRACE_RESUME;
 	}
 	if (pass->event == UTRACE_EVENT(SYSCALL_ENTRY) &&
 	    (resume == UTRACE_REPORT || resume == UTRACE_INTERRUPT))
-		link->flags |= UTRACE_LINK_AGAIN;
+		utrace_link_note(link, UTRACE_LINK_AGAIN);
 	/* The last one called before user mode decides. */
 	link->step = 0;
 	if (resume == UTRACE_SINGLESTEP || resume == UTRACE_BLOCKSTEP) {
@@ -181,6 +184,9 @@ static void forget_call(struct utrace *utrace)
 {
 	struct utrace_link *link;
 
+	if (!utrace->call_noted)
+		return;
+	utrace->call_noted = false;
 	list_for_each_entry(link, &utrace->attached, entry)
 		link->flags &= ~(UTRACE_LINK_AGAIN | UTRACE_LINK_RESUMED | UTRACE_LINK_UNTOLD);
 }
@@ -261,7 +267,7 @@ static void tell_all(struct utrace_pass *pass)
 	/* In a further pass all were told before. */
 	while (pass->cut && (link = next_link(pass, link)))
 		if (!pass->resumed)
-			link->flags |= UTRACE_LINK_UNTOLD;
+			utrace_link_note(link, UTRACE_LINK_UNTOLD);
 }
 
 void utrace_run_pass(struct utrace_pass *pass)

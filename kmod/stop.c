@@ -71,6 +71,7 @@ static void tell_debugger(struct utrace *utrace, struct list_head *list)
 		    !utrace_link_current(link) || !link->engine.ops->report_debugger)
 			continue;
 		link->flags |= UTRACE_LINK_AWAITED;
+		utrace->debugger_told = true;
 		if (!link->engine.ops->report_debugger(&link->engine))
 			continue;
 		utrace_slot_release_latest(&link->slot[UTRACE_SLOT_REPORT]);
@@ -85,6 +86,9 @@ static void forget_debugger(struct utrace *utrace)
 	struct utrace_link *link;
 
 	utrace->handed_over = false;
+	if (!utrace->debugger_told)
+		return;
+	utrace->debugger_told = false;
 	list_for_each_entry(link, &utrace->attached, entry)
 		link->flags &= ~UTRACE_LINK_AWAITED;
 	list_for_each_entry(link, &utrace->attaching, entry)
@@ -128,6 +132,8 @@ static void pass_signals_on(void)
  */
 static bool sleep_once(struct utrace *utrace, u32 event, bool *had_signal, bool *had_notify)
 {
+	bool wanted;
+
 	spin_lock_irq(own_siglock());
 	/*
 	 * No thread but the one that does it begins or goes on with a hold once its group exits or
@@ -179,8 +185,10 @@ static bool sleep_once(struct utrace *utrace, u32 event, bool *had_signal, bool 
 
 	spin_lock_irq(&utrace->lock);
 	utrace->asleep = false;
+	/* If it is let go, a stop or the end of its group is met where it would be without us. */
+	wanted = utrace_wants_hold(utrace);
 	spin_unlock_irq(&utrace->lock);
-	return true;
+	return wanted;
 }
 
 /* Give back what the sleep took: signals, others' works, the group's stop. */

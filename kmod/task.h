@@ -120,6 +120,12 @@ struct utrace {
 	bool asleep;
 	/* The pass walks from the last engine to the first. */
 	bool backward;
+	/* Some engine's link has a note about the call, of those that its end wipes out. */
+	bool call_noted;
+	/* Some link may have an open slot: else none has. */
+	bool may_hold;
+	/* Some link was told that a debugger waits. */
+	bool debugger_told;
 	bool retired;
 	bool exit_reported;
 	/* The death report runs; it is done; the zombie is being reaped. */

@@ -11,11 +11,19 @@
 #include <linux/sched.h>
 #include <linux/signal_types.h>
 
-struct utrace_receiver;
 struct pt_regs;
+struct utrace;
+struct utrace_receiver;
 
-/* Before the call, before ptrace and seccomp.  True: skip it, regs hold the result. */
-bool utrace_report_syscall_entry(struct pt_regs *regs);
+/*
+ * Current is at a call's entry, before ptrace and seccomp.  @dispatch: its flag is, too, the
+ * program's own.  The result is for one of the two below; NULL: nobody is on the thread.
+ */
+struct utrace *utrace_call_begins(bool *dispatch);
+/* The program's own dispatch takes the call: nobody is told. */
+void utrace_call_dispatched(struct utrace *utrace);
+/* It is told.  True: skip it, regs hold the result. */
+bool utrace_report_syscall_entry(struct utrace *utrace, struct pt_regs *regs);
 
 /* After the call, before ptrace's exit stop. */
 void utrace_report_syscall_exit(struct pt_regs *regs);
@@ -130,12 +138,10 @@ void utrace_rearm(struct task_struct *task);
 void utrace_drop_mark(struct task_struct *task);
 
 /*
- * The thread's own user dispatch, as the program or its debugger set it: kept by the core since
+ * The thread's own user dispatch, as the program or its debugger set it, is kept by the core, since
  * its flag is the one that brings us to syscall entry (H-9).  @task is current, or does not run.
+ * Between the two the flag is the program's alone.  False: nobody is on the thread.
  */
-bool utrace_user_dispatch_get(struct task_struct *task);
-
-/* Between the two the flag is the program's alone.  False: nobody is on the thread. */
 bool utrace_user_dispatch_show(struct task_struct *task);
 
 /* Keep what the flag says now.  False: we came to it since @shown was false; do it again. */

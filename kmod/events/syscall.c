@@ -69,22 +69,34 @@ static bool run_entry(struct utrace_pass *pass)
 	return skip;
 }
 
-bool utrace_report_syscall_entry(struct pt_regs *regs)
+struct utrace *utrace_call_begins(bool *dispatch)
+{
+	struct utrace *utrace;
+
+	utrace_gate(UTRACE_GATE_ENTRY_SAMPLED, current);
+	utrace = utrace_find(current);
+	*dispatch = utrace ? READ_ONCE(utrace->user_dispatch) :
+			     test_task_syscall_work(current, SYSCALL_USER_DISPATCH);
+	return utrace;
+}
+
+void utrace_call_dispatched(struct utrace *utrace)
+{
+	if (utrace)
+		utrace_put(utrace);
+}
+
+bool utrace_report_syscall_entry(struct utrace *utrace, struct pt_regs *regs)
 {
 	struct utrace_pass pass = {
+		.utrace = utrace,
 		.event = UTRACE_EVENT(SYSCALL_ENTRY),
 		.may_stop = true,
 		.regs = regs,
 		.settle = settle_entry,
 	};
-	struct utrace *utrace;
 	bool skip = false;
 
-	utrace_gate(UTRACE_GATE_ENTRY_SAMPLED, current);
-	utrace = utrace_find(current);
-	if (!utrace)
-		return false;
-	pass.utrace = utrace;
 	/* Gone since the flag was sampled, or the flag is the program's own (H-1). */
 	if (utrace_is_heard(utrace, pass.event)) {
 		skip = run_entry(&pass);
@@ -155,18 +167,6 @@ void utrace_rearm(struct task_struct *task)
 		utrace_set_flags(utrace);
 	spin_unlock_irqrestore(&utrace->lock, irq);
 	utrace_put(utrace);
-}
-
-bool utrace_user_dispatch_get(struct task_struct *task)
-{
-	struct utrace *utrace = utrace_find(task);
-	bool on;
-
-	if (!utrace)
-		return test_task_syscall_work(task, SYSCALL_USER_DISPATCH);
-	on = READ_ONCE(utrace->user_dispatch);
-	utrace_put(utrace);
-	return on;
 }
 
 bool utrace_user_dispatch_show(struct task_struct *task)

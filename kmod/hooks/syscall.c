@@ -48,14 +48,19 @@ static void stop_at_skipped_entry(struct pt_regs *regs)
 bool utrace_instead_syscall_user_dispatch(struct pt_regs *regs)
 {
 	UTRACE_HOOK(syscall_user_dispatch);
+	struct utrace *utrace;
+	bool dispatch;
 
 	/* Ours, a debugger's, or both. */
 	if (test_thread_flag(TIF_SINGLESTEP))
 		utrace_step_at_entry(regs);
 	/* A dispatched call has an ABI of its own: nobody is told of it, ptrace neither. */
-	if (utrace_user_dispatch_get(current) && utrace_original_syscall_user_dispatch(regs))
+	utrace = utrace_call_begins(&dispatch);
+	if (dispatch && utrace_original_syscall_user_dispatch(regs)) {
+		utrace_call_dispatched(utrace);
 		return true;
-	if (!utrace_report_syscall_entry(regs))
+	}
+	if (!utrace || !utrace_report_syscall_entry(utrace, regs))
 		return false;
 	stop_at_skipped_entry(regs);
 	return true;

@@ -157,6 +157,39 @@ TEST_F(Handover, WithoutItTheDebuggerWaitsAndTheHolderIsTold) {
   EXPECT_EQ(tracee_.Hear(), "20");
 }
 
+TEST_F(Handover, OfEachHoldThatADebuggerWaitsForItsOwnerIsTold) {
+  Arm(device_, kEntry, 0);
+  debugger_.Seize();
+  for (int round = 0; round < 3; ++round) {
+    Trigger();
+    const utrace_notice notice = Held(device_, kEntry);
+    debugger_.Interrupt();
+    const utrace_notice awaited = device_.Next();
+    EXPECT_EQ(awaited.type, UTRACE_NOTICE_AWAITED) << ToString(awaited);
+    EXPECT_EQ(device_.Resume(notice), 0);
+    ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
+    ASSERT_EQ(debugger_.Go(), 0);
+    EXPECT_EQ(tracee_.Hear(), "20");
+  }
+}
+
+// To be told again was about the call that is begun anew.
+TEST_F(Handover, WhatWasAskedAboutTheCallGoesWithIt) {
+  Arm(device_, kEntry);
+  Trigger();
+  const utrace_notice notice = Held(device_, kEntry);
+  ASSERT_EQ(device_.Control(notice.engine, tracee_.pid(), UTRACE_REPORT), 0);
+  Interrupt();
+  ASSERT_EQ(debugger_.Stop(), Debugger::kInterrupted);
+  HandedOver(device_);
+  ASSERT_EQ(debugger_.Go(), 0);
+  const utrace_notice anew = Held(device_, kEntry);
+  EXPECT_EQ(anew.flags & UTRACE_NOTICE_RESUMED, 0u);
+  EXPECT_EQ(device_.Resume(anew), 0);
+  EXPECT_EQ(tracee_.Hear(), "20");
+  NothingToTell(device_);
+}
+
 TEST_F(Handover, WhoeverElseHoldsItKeepsIt) {
   Device other = Device::Open();
   Arm(device_, kEntry);

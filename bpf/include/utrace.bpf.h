@@ -63,6 +63,19 @@ struct utrace_engine {
 #define UTRACE_REPORT(member) SEC("struct_ops.s/" #member)
 #define UTRACE_ENGINE(object) SEC(".struct_ops.link") struct utrace_bpf_engine_ops object
 
+/*
+ * What it counts, in a map by the structure @key of the structure @value: utracectl engine load
+ * prints it as a table at the end, by the members' names, the largest of @value's first member
+ * first.
+ */
+#define UTRACE_TABLE(key_type, value_type, entries) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_HASH); \
+		__uint(max_entries, entries); \
+		__type(key, key_type); \
+		__type(value, value_type); \
+	} table SEC(".maps")
+
 /**
  * bpf_utrace_set_result - what a call gives
  * @regs: of the report

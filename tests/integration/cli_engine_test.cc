@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -215,6 +216,40 @@ TEST_F(CliEngine, WhoBegetsWhomIsTold) {
   }
   EXPECT_THAT(names, testing::UnorderedElementsAre("\"sh\"", "\"true\"", "\"uname\"", "\"cat\""));
   EXPECT_THAT(lives[root].runs, testing::ElementsAre("\"sh\""));
+}
+
+TEST_F(CliEngine, WhatItCountsIsATableAtTheEnd) {
+  if (NotHere()) return;
+  const std::string file = testing::TempDir() + "/counts";
+  const CliResult sh =
+      RunCli({"engine", "load", "/payload/engines/syscount.bpf.o", "-f", "-o", file, "--", "sh",
+              "-c", "for i in 1 2 3 4 5; do cat /no/such; done"});
+  EXPECT_EQ(sh.status, 1);
+  const std::vector<std::string> lines = LinesOf(ReadWhole(file));
+  ASSERT_GT(lines.size(), 5u);
+  EXPECT_THAT(lines[0], testing::MatchesRegex("call +calls +errors +total_ns +max_ns"));
+  std::map<std::string, std::vector<unsigned long long>> table;
+  unsigned long long before = ~0ull;
+  for (size_t i = 1; i < lines.size(); ++i) {
+    std::istringstream line(lines[i]);
+    std::string call;
+    std::vector<unsigned long long> counts(4);
+    line >> call;
+    for (auto& count : counts) line >> count;
+    ASSERT_TRUE(line) << lines[i];
+    EXPECT_LE(counts[0], before) << lines[i];
+    EXPECT_LE(counts[1], counts[0]) << lines[i];
+    EXPECT_LE(counts[3], counts[2]) << lines[i];
+    before = counts[0];
+    table[call] = counts;
+  }
+  // Of the shell and each cat; who looks for a program may try several places.
+  ASSERT_EQ(table.count("execve") + table.count("exit_group") + table.count("openat"), 3u);
+  EXPECT_EQ(table["execve"][0] - table["execve"][1], 6u);
+  EXPECT_EQ(table["exit_group"][0], 6u);
+  EXPECT_EQ(table["exit_group"][1], 0u);
+  EXPECT_GE(table["openat"][1], 5u);
+  EXPECT_GT(table["openat"][0], table["openat"][1]);
 }
 
 TEST_F(CliEngine, GdbShowsTheHeldInstruction) {

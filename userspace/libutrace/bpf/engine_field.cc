@@ -218,6 +218,10 @@ absl::Status SetField(const EngineField& field, absl::string_view text, char* by
   return WriteNumber(field, *number, text, at);
 }
 
+int64_t FieldNumber(const EngineField& field, const char* bytes) {
+  return ReadNumber(field, bytes + field.offset);
+}
+
 std::string FieldText(const EngineField& field, const char* bytes) {
   const char* at = bytes + field.offset;
   if (field.kind == Kind::kText) return std::string(at, ::strnlen(at, field.size));

@@ -38,6 +38,8 @@ std::vector<EngineField> DescribeMembers(const btf* types, uint32_t structure);
 // `bytes` is what the field is in; it is as large as the field says.
 // EINVAL: the text is none of the field's kind; ERANGE: it does not fit.
 absl::Status SetField(const EngineField& field, absl::string_view text, char* bytes);
+// Of one that is no text.
+int64_t FieldNumber(const EngineField& field, const char* bytes);
 // "3", "true", "openat"; the text of an array of characters as it is.
 std::string FieldText(const EngineField& field, const char* bytes);
 

@@ -18,9 +18,11 @@
 #include "userspace/base/status_macros.h"
 #include "userspace/libutrace/bpf/engine_object.h"
 #include "userspace/libutrace/bpf/engine_records.h"
+#include "userspace/libutrace/bpf/engine_table.h"
 #include "userspace/libutrace/control_names.h"
 #include "userspace/libutrace/process_info.h"
 #include "userspace/utracectl/output/output.h"
+#include "userspace/utracectl/output/table.h"
 #include "userspace/utracectl/program.h"
 #include "userspace/utracectl/target.h"
 
@@ -77,7 +79,10 @@ absl::Status ShowUntilEnd(const UniqueFd& pidfd, const EngineObject& engine, Out
     }
     RETURN_IF_ERROR(output->Flush());
   }
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<std::vector<std::string>> rows,
+                   ReadEngineTable(engine.Object()));
+  if (!rows.empty()) output->Append(FormatTable(rows));
+  return output->Flush();
 }
 
 absl::StatusOr<std::unique_ptr<Output>> OpenOutput(const LoadOptions& options, int standard) {

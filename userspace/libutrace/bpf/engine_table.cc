@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/libutrace/bpf/engine_table.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+
+#include "userspace/base/errno_status.h"
+#include "userspace/libutrace/bpf/engine_field.h"
+
+namespace utrace {
+namespace {
+
+constexpr char kMap[] = "table";  // UTRACE_TABLE() of bpf/include/utrace.bpf.h
+
+// Of a structure; nothing of another type.
+std::vector<EngineField> Members(const btf* types, uint32_t id) {
+  const int resolved = id == 0 ? -1 : btf__resolve_type(types, id);
+  if (resolved < 0) return {};
+  const auto structure = static_cast<uint32_t>(resolved);
+  if (!btf_is_struct(btf__type_by_id(types, structure))) return {};
+  return DescribeMembers(types, structure);
+}
+
+struct Entry {
+  uint64_t count;
+  std::vector<std::string> cells;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::vector<std::string>>> ReadEngineTable(const bpf_object* object) {
+  std::vector<std::vector<std::string>> rows;
+  const bpf_map* map = bpf_object__find_map_by_name(object, kMap);
+  if (map == nullptr) return rows;
+  const btf* types = bpf_object__btf(object);
+  const std::vector<EngineField> keys = Members(types, bpf_map__btf_key_type_id(map));
+  const std::vector<EngineField> values = Members(types, bpf_map__btf_value_type_id(map));
+  if (keys.empty() || values.empty()) return rows;
+
+  std::vector<Entry> entries;
+  std::vector<char> key(bpf_map__key_size(map)), value(bpf_map__value_size(map));
+  const int fd = bpf_map__fd(map);
+  for (bool first = true;; first = false) {
+    if (::bpf_map_get_next_key(fd, first ? nullptr : key.data(), key.data()) != 0) {
+      if (errno == ENOENT) break;
+      return LastErrno("read the engine's table");
+    }
+    if (::bpf_map_lookup_elem(fd, key.data(), value.data()) != 0) continue;  // deleted since
+    Entry entry{static_cast<uint64_t>(FieldNumber(values[0], value.data())), {}};
+    for (const EngineField& field : keys) entry.cells.push_back(FieldText(field, key.data()));
+    for (const EngineField& field : values) entry.cells.push_back(FieldText(field, value.data()));
+    entries.push_back(std::move(entry));
+  }
+  if (entries.empty()) return rows;
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.count > b.count; });
+  rows.emplace_back();
+  for (const EngineField& field : keys) rows[0].push_back(field.name);
+  for (const EngineField& field : values) rows[0].push_back(field.name);
+  for (Entry& entry : entries) rows.push_back(std::move(entry.cells));
+  return rows;
+}
+
+}  // namespace utrace

@@ -98,14 +98,6 @@ std::optional<int64_t> ParseErrno(absl::string_view text) {
   return std::nullopt;
 }
 
-std::optional<int64_t> ParseSignal(absl::string_view text) {
-  for (int signal = 1; signal <= kLastSignal; ++signal) {
-    const std::string name(SignalName(signal));
-    if (text == name || absl::StrCat("SIG", text) == name) return signal;
-  }
-  return std::nullopt;
-}
-
 std::string WhatItTakes(const EngineField& field) {
   switch (field.kind) {
     case Kind::kSyscall:
@@ -200,7 +192,7 @@ absl::Status SetField(const EngineField& field, absl::string_view text, char* by
       number = ParseErrno(text);
       break;
     case Kind::kSignal:
-      number = ParseSignal(text);
+      if (const int signo = SignalNumber(text); signo > 0) number = signo;
       break;
     case Kind::kEnum:
       for (const auto& [name, value] : field.names) {

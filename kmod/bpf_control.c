@@ -9,6 +9,7 @@
 #include "bpf_engine.h"
 #include "bpf_ops.h"
 #include "compat/call.h"
+#include "compat/symbols.h"
 #include "list.h"
 
 /* The core's engines of the threads a call is about, each with a reference. */
@@ -70,23 +71,28 @@ unsigned int utrace_bpf_thread_count(void)
 	struct bpf_engine *be;
 	unsigned int count = 0;
 
-	mutex_lock(&bpf_engines_mutex);
+	/* Killed, it lists nothing. */
+	if (mutex_lock_killable(&bpf_engines_mutex))
+		return 0;
 	list_for_each_entry(be, &bpf_engines, entry)
 		count += READ_ONCE(be->count);
 	mutex_unlock(&bpf_engines_mutex);
 	return count;
 }
 
-/* The call it is held in; -1: in none, or it is let go just now. */
-static s32 call_of(struct utrace_engine *engine)
+/*
+ * The call it is held in; -1: in none.  As old as all that a list says: under the mutex nobody
+ * waits for a thread, which may sleep for as long as it likes.
+ */
+static s32 call_of(struct task_struct *task)
 {
-	struct utrace_examiner exam;
 	s32 nr;
 
-	if (utrace_prepare_examine(engine, &exam))
+	if (!try_get_task_stack(task))
 		return -1;
-	nr = syscall_get_nr(exam.task, task_pt_regs(exam.task));
-	return utrace_finish_examine(engine, &exam) ? -1 : max(nr, -1);
+	nr = max(syscall_get_nr(task, task_pt_regs(task)), -1);
+	k_put_task_stack(task);
+	return nr;
 }
 
 static void list_thread(struct utrace_lister *lister, const struct bpf_engine *be,
@@ -109,7 +115,7 @@ static void list_thread(struct utrace_lister *lister, const struct bpf_engine *b
 	if (utrace_lister_may_know(lister, &be->rights)) {
 		info->signo = READ_ONCE(t->signo);
 		if (info->flags & UTRACE_INFO_ASLEEP)
-			info->nr = call_of(engine);
+			info->nr = call_of(utrace_engine_task(engine));
 	}
 }
 
@@ -136,12 +142,13 @@ int utrace_bpf_list(struct utrace_lister *lister)
 
 /* ---- letting go ---- */
 
-/* With a reference, or NULL. */
+/* With a reference, or NULL: there is none, or the caller was killed. */
 static struct bpf_engine *find(u64 id)
 {
 	struct bpf_engine *be, *found = NULL;
 
-	mutex_lock(&bpf_engines_mutex);
+	if (mutex_lock_killable(&bpf_engines_mutex))
+		return NULL;
 	list_for_each_entry(be, &bpf_engines, entry) {
 		if (be->id == id) {
 			refcount_inc(&be->ref);

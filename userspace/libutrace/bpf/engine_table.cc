@@ -52,7 +52,8 @@ absl::StatusOr<std::vector<std::vector<std::string>>> ReadEngineTable(const bpf_
       return LastErrno("read the engine's table");
     }
     if (::bpf_map_lookup_elem(fd, key.data(), value.data()) != 0) continue;  // deleted since
-    Entry entry{static_cast<uint64_t>(FieldNumber(values[0], value.data())), {}};
+    const bool counts = values[0].kind != EngineField::Kind::kText;
+    Entry entry{counts ? static_cast<uint64_t>(FieldNumber(values[0], value.data())) : 0, {}};
     for (const EngineField& field : keys) entry.cells.push_back(FieldText(field, key.data()));
     for (const EngineField& field : values) entry.cells.push_back(FieldText(field, value.data()));
     entries.push_back(std::move(entry));

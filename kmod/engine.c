@@ -6,6 +6,7 @@
 #include "compat/symbols.h"
 #include "engine.h"
 #include "hooks/hooks.h"
+#include "roster.h"
 
 static struct kmem_cache *link_cache;
 
@@ -253,6 +254,7 @@ static void sum_list(struct utrace *utrace, const struct list_head *list)
 void utrace_sum_events(struct utrace *utrace)
 {
 	lockdep_assert_held(&utrace->lock);
+	utrace_roster_drop(utrace);
 	utrace->events = 0;
 	utrace->heard = 0;
 	utrace->intercepts = false;

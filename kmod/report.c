@@ -3,6 +3,7 @@
 
 #include "gates.h"
 #include "report.h"
+#include "roster.h"
 #include "stop.h"
 
 static bool link_wants(const struct utrace_link *link, const struct utrace_pass *pass)
@@ -21,9 +22,15 @@ static bool link_wants(const struct utrace_link *link, const struct utrace_pass 
 	return utrace_link_current(link);
 }
 
-static struct list_head *step(const struct utrace *utrace)
+/* Where the pass goes on: by the list if the roster was dropped since it came here. */
+static struct list_head *step(struct utrace *utrace)
 {
-	return utrace->backward ? utrace->cursor->prev : utrace->cursor->next;
+	struct utrace_link *link;
+
+	if (!utrace->roster)
+		return utrace->backward ? utrace->cursor->prev : utrace->cursor->next;
+	link = utrace_roster_next(utrace);
+	return link ? &link->entry : &utrace->attached;
 }
 
 /*
@@ -286,6 +293,7 @@ void utrace_run_pass(struct utrace_pass *pass)
 	list_splice_tail_init(&utrace->attaching, &utrace->attached);
 	utrace->cursor = &utrace->attached;
 	utrace->backward = reverse;
+	utrace_roster_want(utrace, pass->event);
 	if (reverse)
 		utrace->at_entry = true;
 	if (reverse && !pass->resumed)

@@ -17,6 +17,7 @@
 #include "hooks/hooks.h"
 
 struct utrace_link;
+struct utrace_roster;
 
 /* What was decided about a signal while the thread was held at it. */
 struct utrace_signal_answer {
@@ -102,6 +103,10 @@ struct utrace {
 	struct list_head attaching;
 	/* Where in attached the pass is; an engine that leaves takes it off itself. */
 	struct list_head *cursor;
+	/* By which it finds the next one.  Or NULL: by looking at each. */
+	struct utrace_roster *roster;
+	/* Passes since any of them went, or asked for other events. */
+	u8 quiet;
 	/* The last number given out, without its slot bit. */
 	u64 counter;
 

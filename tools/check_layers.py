@@ -25,6 +25,7 @@ ZONES = [
     ('kmod/action.*', 'action'),
     ('kmod/task.*', 'task'),
     ('kmod/engine.*', 'engine'),
+    ('kmod/roster.*', 'engine'),
     ('kmod/stop.*', 'stop'),
     ('kmod/report.*', 'report'),
     ('kmod/attach.*', 'attach'),

@@ -16,6 +16,7 @@ target_link_libraries(seed_harness PUBLIC integration_harness PRIVATE utrace_war
 
 seed_test(seed_resume_test seed_main.cc)
 seed_test(seed_pass_test seed_main.cc)
+seed_test(seed_roster_test seed_main.cc)
 seed_test(seed_death_test seed_main.cc)
 seed_test(seed_audit_test seed_main.cc)
 seed_test(seed_job_test seed_main.cc)

@@ -9,6 +9,7 @@
 #include "bpf_kfuncs.h"
 #include "bpf_ops.h"
 #include "compat/kernel.h"
+#include "compat/symbols.h"
 
 #define FLAGS_ALL \
 	(UTRACE_TARGET_GROUP | UTRACE_TARGET_CHILDREN | UTRACE_TARGET_HANDOVER | \
@@ -83,8 +84,25 @@ static bool ops_is_valid_access(int off, int size, enum bpf_access_type type,
 	return bpf_tracing_btf_ctx_access(off, size, type, prog, info);
 }
 
+/* Beside what every program may call: what it keeps of each thread, and who that is. */
+static const struct bpf_func_proto *ops_func_proto(enum bpf_func_id id, const struct bpf_prog *prog)
+{
+	switch (id) {
+	case BPF_FUNC_task_storage_get:
+		return k_bpf_task_storage_get_proto;
+	case BPF_FUNC_task_storage_delete:
+		return k_bpf_task_storage_delete_proto;
+	case BPF_FUNC_get_current_comm:
+		return k_bpf_get_current_comm_proto;
+	case BPF_FUNC_get_current_uid_gid:
+		return k_bpf_get_current_uid_gid_proto;
+	default:
+		return bpf_base_func_proto(id, prog);
+	}
+}
+
 static const struct bpf_verifier_ops verifier_ops = {
-	.get_func_proto = bpf_base_func_proto,
+	.get_func_proto = ops_func_proto,
 	.is_valid_access = ops_is_valid_access,
 };
 

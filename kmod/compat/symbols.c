@@ -47,6 +47,10 @@ DEFINE_STATIC_CALL_NULL(utrace_k_task_exec_state_get_dumpable, task_exec_state_g
 rwlock_t *k_tasklist_lock;
 struct kmem_cache **k_sigqueue_cachep;
 int *k_ptrace_scope;
+const struct bpf_func_proto *k_bpf_task_storage_get_proto;
+const struct bpf_func_proto *k_bpf_task_storage_delete_proto;
+const struct bpf_func_proto *k_bpf_get_current_comm_proto;
+const struct bpf_func_proto *k_bpf_get_current_uid_gid_proto;
 
 /**
  * struct symbol - one row of the table
@@ -75,6 +79,12 @@ struct symbol {
 		.name = #function, .why = reason, .prototype = type, \
 		.key = &STATIC_CALL_KEY(utrace_k_##function), \
 		.tramp = STATIC_CALL_TRAMP_ADDR(utrace_k_##function), \
+	}
+
+#define HELPER(helper) \
+	{ \
+		.name = #helper "_proto", .why = "for what engines in BPF may call", \
+		.data = (void **)&k_##helper##_proto, .optional = true, \
 	}
 
 static struct symbol symbols[] = {
@@ -145,6 +155,10 @@ static struct symbol symbols[] = {
 		.data = (void **)&k_ptrace_scope,
 		.optional = true,
 	},
+	HELPER(bpf_task_storage_get),
+	HELPER(bpf_task_storage_delete),
+	HELPER(bpf_get_current_comm),
+	HELPER(bpf_get_current_uid_gid),
 };
 
 /* The kernel's name table is not exported, but a kprobe knows how to look into it. */

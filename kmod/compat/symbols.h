@@ -213,5 +213,10 @@ extern rwlock_t *k_tasklist_lock;
 extern struct kmem_cache **k_sigqueue_cachep;
 /* NULL in a kernel without Yama. */
 extern int *k_ptrace_scope;
+/* NULL in a kernel without them. */
+extern const struct bpf_func_proto *k_bpf_task_storage_get_proto;
+extern const struct bpf_func_proto *k_bpf_task_storage_delete_proto;
+extern const struct bpf_func_proto *k_bpf_get_current_comm_proto;
+extern const struct bpf_func_proto *k_bpf_get_current_uid_gid_proto;
 
 #endif

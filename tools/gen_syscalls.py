@@ -230,11 +230,11 @@ def emit_tables(spec, abis, errnos):
         out.append("};\n")
     out.append("constexpr ErrnoInfo kErrnoRows[] = {\n")
     out += [f"  {{{value}, {quote(name)}, {quote(text)}}},\n" for value, (name, text) in errnos]
-    out.append("};\n}  // namespace\n\n")
-    out.append("const ValueSet kSets[] = {\n")
+    out.append("};\n")
+    out.append("constexpr ValueSet kSetRows[] = {\n")
     for entry in spec.sets.values():
         out.append(f"  {{{camel(entry.name)}Values, {entry.mask_value}u}},\n")
-    out.append("};\n")
+    out.append("};\n}  // namespace\n\nconst absl::Span<const ValueSet> kSets = kSetRows;\n")
     for abi, _ in abis:
         out.append(f"const absl::Span<const SyscallInfo> k{abi} = kCalls{abi};\n")
     out.append("const absl::Span<const ErrnoInfo> kErrnos = kErrnoRows;\n\n}  // namespace utrace::tables\n")

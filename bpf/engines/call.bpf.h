@@ -23,30 +23,6 @@ static __always_inline void write_out(void *record, struct utrace_rec_head *head
 	commit(room, len);
 }
 
-static __always_inline void fill_args(struct utrace_rec_syscall *r, const struct pt_regs *regs,
-				      __u16 abi, int count)
-{
-	if (abi == UTRACE_ABI_I386) {
-		r->args[0] = (__u32)regs->bx;
-		r->args[1] = (__u32)regs->cx;
-		r->args[2] = (__u32)regs->dx;
-		if (count <= 3)
-			return;
-		r->args[3] = (__u32)regs->si;
-		r->args[4] = (__u32)regs->di;
-		r->args[5] = (__u32)regs->bp;
-	} else {
-		r->args[0] = regs->di;
-		r->args[1] = regs->si;
-		r->args[2] = regs->dx;
-		if (count <= 3)
-			return;
-		r->args[3] = regs->r10;
-		r->args[4] = regs->r8;
-		r->args[5] = regs->r9;
-	}
-}
-
 /* All but the arguments. */
 static __always_inline void fill_call(struct utrace_rec_syscall *r, const struct pt_regs *regs,
 				      long ret, __u16 abi, __u16 flags)
@@ -83,7 +59,7 @@ static __always_inline void write_call(struct observe_thread *thread, const stru
 	fill_head(&r->head, thread, UTRACE_REC_SYSCALL, CALL_BYTES(count));
 	fill_call(r, regs, ret, abi, flags);
 	if (count)
-		fill_args(r, regs, abi, count);
+		fill_args(r->args, regs, abi, count);
 	commit(r, CALL_BYTES(count));
 }
 
@@ -149,6 +125,8 @@ static __always_inline int call_ended(struct task_struct *task, struct observe_t
 	thread->calls++;
 	if (task->pending.signal.sig[0] & (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSYS)))
 		flags |= ends_here(task);
+	if (chooses && !wants_call(thread, regs, ret, abi, rules))
+		return 0;
 
 	if (rules->rule[0].kind == UTRACE_COPY_NONE) {
 		/* Space is reserved in constant sizes only, and half of all calls are short. */
@@ -165,7 +143,7 @@ static __always_inline int call_ended(struct task_struct *task, struct observe_t
 		return 0;
 	fill_head(&scratch->call.head, thread, UTRACE_REC_SYSCALL, sizeof(scratch->call));
 	fill_call(&scratch->call, regs, ret, abi, flags);
-	fill_args(&scratch->call, regs, abi, 6);
+	fill_args(scratch->call.args, regs, abi, 6);
 	write_with_payloads(scratch, at);
 	return 0;
 }

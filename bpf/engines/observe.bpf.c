@@ -17,11 +17,14 @@
 
 #include "include/uapi/utrace_observe.h"
 #include "include/uapi/utrace_records.h"
+#include "include/uapi/utrace_predicate.h"
+#include "bpf/include/decide.bpf.h"
 #include "bpf/engines/unpreempted.bpf.h"
 #include "bpf/engines/lane.bpf.h"
 #include "bpf/engines/payload.bpf.h"
 #include "bpf/engines/slot.bpf.h"
 #include "bpf/engines/thread.bpf.h"
+#include "bpf/engines/predicate.bpf.h"
 #include "bpf/engines/call.bpf.h"
 #include "bpf/engines/notice.bpf.h"
 #include "bpf/engines/signal.bpf.h"
@@ -139,12 +142,14 @@ static __always_inline int exec_seen(struct linux_binprm *bprm, const enum turn 
 	/* Another thread than the first has taken the first one's number. */
 	old_tid = thread->tid;
 	thread->tid = thread->tgid;
+	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	if (chooses && !wants_exec(thread, regs->orig_ax, bprm->filename))
+		return 0;
 	scratch = get_scratch();
 	if (!scratch)
 		return 0;
 	r = &scratch->exec;
 	fill_head(&r->head, thread, UTRACE_REC_EXEC, sizeof(*r));
-	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
 	r->nr = regs->orig_ax;
 	r->old_tid = old_tid;
 	r->argc = bprm->argc;
@@ -307,7 +312,8 @@ int scan_pending(struct bpf_iter__task *ctx)
 	thread = thread_in(home);
 	if (calls_from_module)
 		look_for_deaf(task, home, thread->flags);
-	if ((thread->flags & (OBSERVE_NEWBORN | OBSERVE_UNTIL_EXEC | OBSERVE_EXECED)))
+	/* What is asked of a call is mostly not known before its end. */
+	if (chooses || (thread->flags & (OBSERVE_NEWBORN | OBSERVE_UNTIL_EXEC | OBSERVE_EXECED)))
 		return 0;
 	out.calls = *(volatile __u32 *)&thread->calls;
 	out.record.head.ts = bpf_ktime_get_ns();
@@ -320,7 +326,7 @@ int scan_pending(struct bpf_iter__task *ctx)
 		return 0;
 	abi = task->thread_info.status & TS_COMPAT ? UTRACE_ABI_I386 : UTRACE_ABI_X86_64;
 	fill_call(&out.record, regs, 0, abi, 0);
-	fill_args(&out.record, regs, abi, 6);
+	fill_args(out.record.args, regs, abi, 6);
 	/* It may have come back, and even gone in again, while its registers were read. */
 	if (thread_in(home) != thread || *(volatile __u32 *)&thread->calls != (__u32)out.calls)
 		return 0;

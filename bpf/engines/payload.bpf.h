@@ -78,7 +78,8 @@ static __always_inline __u32 copy_string(struct scratch *scratch, __u32 off, __u
 	else
 		n = bpf_probe_read_user_str(dst, limit + 2, src);
 	if (n < 1) {
-		flags = UTRACE_PAYLOAD_FAULT;
+		/* Of an empty string of the user's kernels before 6.13 say 0. */
+		flags = n ? UTRACE_PAYLOAD_FAULT : 0;
 		n = 1;
 	} else if (n > limit + 1) {
 		flags = UTRACE_PAYLOAD_TRUNCATED;

@@ -3,8 +3,9 @@
  * Lets a call fail: all of them, or every Nth, or those after the first few.
  *
  *	utracectl engine load faultinject.bpf.o --set call=openat --set error=ENOSPC -- make
+ *	utracectl engine load faultinject.bpf.o --if 'call == openat && path ~ "*.o"' -- make
  */
-#include "bpf/include/utrace.bpf.h"
+#include "bpf/include/utrace_choice.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -24,7 +25,10 @@ u32 BPF_PROG(on_entry, u32 action, struct utrace_engine *engine, struct pt_regs 
 {
 	unsigned long long nth;
 
-	if ((int)regs->orig_ax != call)
+	/* Without a call it is about those of --if, or none. */
+	if (call >= 0 ? (int)regs->orig_ax != call : !utrace_choice.chooses)
+		return utrace_pass(action);
+	if (!utrace_chosen(regs))
 		return utrace_pass(action);
 	nth = __sync_fetch_and_add(&seen, 1) + 1;
 	if (nth <= after || every == 0 || (nth - after) % every != 0)

@@ -179,7 +179,9 @@ struct utrace_copy_rule {
 
 struct utrace_copy_rules {
 	__u8 args; /* how many the call has, plus 1; 0: not known, all six are recorded */
-	__u8 reserved[7];
+	__u8 path; /* the first path it takes, plus 1; 0: none */
+	__u8 fd;   /* the first descriptor it takes, plus 1; 0: none */
+	__u8 reserved[5];
 	struct utrace_copy_rule rule[UTRACE_COPY_RULES];
 };
 

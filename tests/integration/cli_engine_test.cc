@@ -103,6 +103,37 @@ TEST_F(CliEngine, PinnedItStaysUntilItIsUnloaded) {
   EXPECT_THAT(none.err, HasSubstr("there is none of that name"));
 }
 
+// By a path that nobody has touched before the call: it is faulted in.
+TEST_F(CliEngine, SmokeAnExpressionChoosesTheCallsThatFail) {
+  if (NotHere()) return;
+  const CliResult cat =
+      RunCli({"engine", "load", kFaults, "-f", "--set", "error=ENOSPC", "--if",
+              "call == openat && path ~ '*/host*' && comm == 'cat'", "--", "sh", "-c",
+              "cat /etc/hostname; cat /etc/passwd >/dev/null && wc -c </etc/hostname"});
+  EXPECT_EQ(cat.status, 0) << cat.err;
+  EXPECT_THAT(cat.err, HasSubstr("cat: /etc/hostname: No space left on device"));
+  EXPECT_EQ(cat.out, "6\n") << "not by another program, nor of another file";
+}
+
+TEST_F(CliEngine, SmokeACallIsPausedByAnExpression) {
+  if (NotHere()) return;
+  Cli load({"engine", "load", "/payload/engines/pause.bpf.o", "-p", Pid(), "--if",
+            "call == getpriority && arg1 == 99999 && tid == " + Pid()});
+  ASSERT_TRUE(load.Says("pause (times=1) is on "));
+  EXPECT_EQ(Call(), "20");
+  EXPECT_NE(StateOf(tracee_.pid()), 't');
+  tracee_.Tell("call " + std::to_string(SYS_getpriority) + " 0 99999");
+  ASSERT_TRUE(Held());
+  EXPECT_TRUE(load.Says("call=getpriority arg0=0x0 arg1=0x1869f"));
+  EXPECT_THAT(RunCli({"ps", "-p", Pid()}).out, HasSubstr("held at the entry of getpriority"));
+  EXPECT_EQ(RunCli({"resume", Pid()}).status, 0);
+  EXPECT_EQ(tracee_.Hear(), "-3") << "there is no such process";
+  // Once was asked for.
+  EXPECT_EQ(tracee_.Ask("call " + std::to_string(SYS_getpriority) + " 0 99999"), "-3");
+  load.Kill(SIGINT);
+  EXPECT_EQ(load.Wait(), 0);
+}
+
 TEST_F(CliEngine, TheBrakeTakesItOffItsThreads) {
   if (NotHere()) return;
   ASSERT_EQ(RunCli(Load({"--set", "call=getpriority", "--pin"})).status, 0);

@@ -66,6 +66,28 @@ TEST_F(CliTraceTest, NobodyElsePaysWhileAnotherIsTraced) {
   EXPECT_TRUE(target.Runs());
 }
 
+// Decided in the kernel, at the module's hook and at the raw tracepoint.
+TEST_F(CliTraceTest, SmokeAnExpressionChoosesTheCalls) {
+  const std::vector<std::string> sources[] = {{}, {"--no-module"}};
+  for (const std::vector<std::string>& source : sources) {
+    const std::string file = File("chosen");
+    std::vector<std::string> line = {
+        "trace", "-f", "-o", file, "--if", "call == openat && path ~ '/etc/host*' && !failed"};
+    line.insert(line.end(), source.begin(), source.end());
+    line.insert(line.end(), {"--", "sh", "-c", "cat /etc/hostname /etc/host.none; true; exit 3"});
+    const CliResult trace = RunCli(line);
+    EXPECT_EQ(trace.status, 3) << trace.err;
+    std::vector<std::string> calls;
+    for (const std::string& text : LinesOf(ReadWhole(file))) {
+      if (text.find("+++") == std::string::npos && text.find("---") == std::string::npos) {
+        calls.push_back(text);
+      }
+    }
+    ASSERT_EQ(calls.size(), 1u) << ReadWhole(file);
+    EXPECT_THAT(calls[0], HasSubstr("openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY) = 3"));
+  }
+}
+
 TEST_F(CliTraceTest, WithoutTheModuleTheRawTracepointServes) {
   Opener target;
   Cli trace({"trace", "--no-module", "-v", "-p", target.Name()});

@@ -7,8 +7,11 @@
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
+#include "userspace/base/status_macros.h"
 #include "userspace/libutrace/decode/copy_rules.h"
 #include "userspace/libutrace/machine.h"
+#include "userspace/libutrace/predicate/compile.h"
+#include "userspace/libutrace/predicate/expression.h"
 
 namespace utrace {
 namespace {
@@ -21,7 +24,8 @@ void OnInterrupt(int signo) {
   raise(signo);
 }
 
-absl::StatusOr<std::unique_ptr<Observer>> MakeObserver(const TargetOptions& options) {
+absl::StatusOr<std::unique_ptr<Observer>> MakeObserver(const TargetOptions& options,
+                                                       const std::vector<bpf_insn>& chosen) {
   const auto rules64 = std::make_unique<CopyRuleTable>(CopyRulesFor(Abi::kX8664));
   const auto rules32 = std::make_unique<CopyRuleTable>(CopyRulesFor(Abi::kI386));
   ObserverOptions wanted;
@@ -30,7 +34,15 @@ absl::StatusOr<std::unique_ptr<Observer>> MakeObserver(const TargetOptions& opti
   wanted.rules_x86_64 = *rules64;
   wanted.rules_i386 = *rules32;
   wanted.use_module = !options.no_module;
+  wanted.chosen = chosen;
   return Observer::Create(wanted);
+}
+
+// Empty if there is no expression.
+absl::StatusOr<std::vector<bpf_insn>> CompileChoice(const std::string& text) {
+  if (text.empty()) return std::vector<bpf_insn>();
+  ASSIGN_OR_RETURN(const Expression expression, ParseExpression(text));
+  return CompileExpression(expression);
 }
 
 }  // namespace
@@ -47,6 +59,10 @@ void AddTargetOptions(CLI::App& app, TargetOptions* options) {
                  "show at most this many bytes of a buffer or string (32)")
       ->check(CLI::Range(0, UTRACE_PAYLOAD_MAX))
       ->type_name("N");
+  app.add_option("--if", options->chosen,
+                 "only calls of which this is true, decided in the kernel, as in: "
+                 "'call in (open, openat) && path ~ \"/etc/*\" && failed' (docs/expressions.md)")
+      ->type_name("EXPR");
   app.add_flag("--no-module", options->no_module,
                "take calls from the raw tracepoint even if the utrace module is loaded");
   app.add_flag("-v,--verbose", options->verbose,
@@ -64,6 +80,11 @@ std::optional<Target> Target::Prepare(const TargetOptions& options, const Progra
     *exit_status = UsageError("-u says as whom a program is run; with -p there is none");
     return std::nullopt;
   }
+  const absl::StatusOr<std::vector<bpf_insn>> chosen = CompileChoice(options.chosen);
+  if (!chosen.ok()) {
+    *exit_status = UsageError(chosen.status().message());
+    return std::nullopt;
+  }
   Target target;
   if (!program.empty()) {
     target.program_ = Program::Spawn(program, options.user, exit_status);
@@ -74,7 +95,7 @@ std::optional<Target> Target::Prepare(const TargetOptions& options, const Progra
     *exit_status = target.OwnFailure();
     return std::nullopt;
   };
-  absl::StatusOr<std::unique_ptr<Observer>> observer = MakeObserver(options);
+  absl::StatusOr<std::unique_ptr<Observer>> observer = MakeObserver(options, *chosen);
   if (!observer.ok()) return fail(observer.status());
   target.observer_ = *std::move(observer);
   if (target.program_.has_value()) {

@@ -20,12 +20,13 @@ struct TargetOptions {
   bool follow = false;
   std::vector<int> pids;
   std::string user;
+  std::string chosen;
   uint32_t string_limit = 32;
   bool no_module = false;
   bool verbose = false;
 };
 
-// -f, -p, -u, -s, --no-module, -v.
+// -f, -p, -u, -s, --if, --no-module, -v.
 void AddTargetOptions(CLI::App& app, TargetOptions* options);
 
 // How long the program's end may go unseen while its trace is read.

@@ -22,7 +22,7 @@ struct Result {
   std::string text;  // of both channels
 };
 
-Result Run(std::vector<std::string> args) {
+Result RunCommand(std::vector<std::string> args) {
   int ends[2];
   EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
   args.insert(args.begin(), UTRACECTL_PATH);
@@ -52,7 +52,7 @@ Result Run(std::vector<std::string> args) {
 
 // One line with the reason, and nothing else.
 void ExpectRefusal(const std::vector<std::string>& args, int status, const std::string& reason) {
-  const Result result = Run(args);
+  const Result result = RunCommand(args);
   EXPECT_EQ(result.status, status) << reason;
   EXPECT_THAT(result.text, StartsWith("utracectl: "));
   EXPECT_THAT(result.text, HasSubstr(reason));
@@ -86,6 +86,17 @@ TEST(Usage, WhatMeansNothing) {
       {"not expected", {"status", "now"}},
   };
   for (const auto& [reason, args] : cases) ExpectRefusal(args, 2, reason);
+}
+
+TEST(Usage, ExpressionsThatMeanNothingAreMarked) {
+  const Result result = RunCommand({"trace", "--if", "call == opennat", "--", "/no/such"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.text,
+            "utracectl: cannot use this expression: there is no such system call\n"
+            "  call == opennat\n"
+            "          ^~~~~~~\n");
+  EXPECT_THAT(RunCommand({"record", "-o", "/dev/null", "--if", "path < 'x'", "-p", "1"}).text,
+              HasSubstr("texts are compared by == != ~ !~"));
 }
 
 TEST(Usage, ProgramsThatCannotBeRun) {

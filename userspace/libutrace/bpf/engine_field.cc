@@ -29,7 +29,6 @@ constexpr struct {
     {"utrace:signal", Kind::kSignal},
     {"utrace:hex", Kind::kHex},
 };
-constexpr int kLastErrno = 4095;
 constexpr int kLastSignal = 64;
 
 // What is tagged: a variable (component -1), or one of a structure's members.
@@ -89,13 +88,6 @@ std::optional<EngineField> Describe(const btf* types, const char* name, uint32_t
 absl::Status NoSuch(const EngineField& field, absl::string_view text, absl::string_view takes) {
   return ErrnoStatus(EINVAL, absl::StrCat("set ", field.name, " to '", text, "'"),
                      absl::StrCat("it takes ", takes));
-}
-
-std::optional<int64_t> ParseErrno(absl::string_view text) {
-  for (int error = 1; error <= kLastErrno; ++error) {
-    if (!text.empty() && ErrnoName(error) == text) return error;
-  }
-  return std::nullopt;
 }
 
 std::string WhatItTakes(const EngineField& field) {
@@ -189,7 +181,7 @@ absl::Status SetField(const EngineField& field, absl::string_view text, char* by
       number = SyscallNumber(Abi::kX8664, text);
       break;
     case Kind::kErrno:
-      number = ParseErrno(text);
+      if (const int error = ErrnoNumber(text); error > 0) number = error;
       break;
     case Kind::kSignal:
       if (const int signo = SignalNumber(text); signo > 0) number = signo;

@@ -20,6 +20,7 @@
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/base/unique_fd.h"
+#include "userspace/libutrace/bpf/engine_choice.h"
 #include "userspace/libutrace/bpf/engine_field.h"
 #include "userspace/libutrace/bpf/libbpf_log.h"
 #include "userspace/libutrace/bpf/privileges.h"
@@ -210,11 +211,20 @@ EngineObject::EngineObject(std::string path, std::unique_ptr<bpf_object, ObjectD
 
 EngineObject::~EngineObject() = default;
 
-absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::Open(const std::string& path,
+                                                                 const std::string& expression) {
   const std::string what = absl::StrCat("read ", path);
   if (::access(path.c_str(), R_OK) != 0) return LastErrno(what);
+  EngineChoice choice;
+  std::string bytes;
+  if (!expression.empty()) {
+    ASSIGN_OR_RETURN(choice, EngineChoice::Compile(expression));
+    ASSIGN_OR_RETURN(bytes, choice.PutInto(path));
+  }
   LibbpfLog log;
-  std::unique_ptr<bpf_object, ObjectDeleter> object(bpf_object__open_file(path.c_str(), nullptr));
+  std::unique_ptr<bpf_object, ObjectDeleter> object(
+      expression.empty() ? bpf_object__open_file(path.c_str(), nullptr)
+                         : bpf_object__open_mem(bytes.data(), bytes.size(), nullptr));
   if (!object) return ErrnoStatus(errno, what, absl::StrCat("it is no BPF object: ", log.Tail()));
   bpf_map* engine = nullptr;
   bpf_map* map = nullptr;
@@ -240,6 +250,7 @@ absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::Open(const std::stri
   std::memcpy(&text, value + name->offset / 8, sizeof(text));
   found->name_ = TextOf(text);
   if (found->name_.empty()) return ErrnoStatus(EINVAL, what, "its engine has no .name");
+  if (!expression.empty()) RETURN_IF_ERROR(choice.Tell(found->object_.get()));
   return found;
 }
 

@@ -27,7 +27,10 @@ absl::Status CheckTakesEngines();
 // One engine: opened, then configured, loaded, and attached as long as this lives, or is pinned.
 class EngineObject {
  public:
-  static absl::StatusOr<std::unique_ptr<EngineObject>> Open(const std::string& path);
+  // With an expression it is about those calls only (predicate/expression.h, Moment::kEntry): if it
+  // has room for one, which utrace_choice.bpf.h makes.
+  static absl::StatusOr<std::unique_ptr<EngineObject>> Open(const std::string& path,
+                                                            const std::string& expression = {});
   ~EngineObject();
   EngineObject(const EngineObject&) = delete;
   EngineObject& operator=(const EngineObject&) = delete;

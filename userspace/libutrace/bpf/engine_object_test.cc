@@ -74,6 +74,20 @@ TEST(EngineObject, HearsOfWhatItHasProgramsFor) {
   EXPECT_EQ(Opened("recorder")->Events(), UTRACE_EVENTS_ALL & ~UTRACE_EVENT(STEP));
 }
 
+TEST(EngineObject, AnExpressionIsPutIntoWhatHasRoomForIt) {
+  const auto open = [](const std::string& name, const std::string& expression) {
+    return EngineObject::Open(GALLERY "/" + name + ".bpf.o", expression).status();
+  };
+  EXPECT_TRUE(open("faultinject", "call == openat && path ~ '*.o'").ok());
+  EXPECT_TRUE(open("pause", "fd == 3").ok());
+  EXPECT_THAT(open("forktree", "pid == 1").message(), HasSubstr("it has no room for one"));
+  EXPECT_THAT(open("faultinject", "fd == 3 && failed").message(),
+              HasSubstr("it is asked before the call is made: this is not known yet\n"
+                        "  fd == 3 && failed\n"
+                        "             ^~~~~~"));
+  EXPECT_FALSE(open("faultinject", "ret < 0").ok());
+}
+
 TEST(EngineObject, WhatIsNoEngineIsRefused) {
   for (const auto& [file, why] :
        {std::pair("/no/such.bpf.o", "No such file"), std::pair("/dev/null", "it is no BPF object"),

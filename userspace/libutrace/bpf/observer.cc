@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include "userspace/libutrace/bpf/privileges.h"
 #include "userspace/libutrace/bpf/target.h"
 #include "userspace/libutrace/bpf/tracepoints.h"
+#include "userspace/libutrace/predicate/compile.h"
 
 namespace utrace {
 namespace {
@@ -139,13 +141,31 @@ void Observer::SkeletonDeleter::operator()(observe_bpf* skeleton) const {
   observe_bpf::destroy(skeleton);
 }
 
+absl::StatusOr<Observer::Skeleton> Observer::OpenPrograms(const std::vector<bpf_insn>& chosen,
+                                                          const LibbpfLog& log) {
+  size_t size = 0;
+  const auto* const bytes = static_cast<const char*>(observe_bpf::elf_bytes(&size));
+  std::string object(bytes, size);
+  if (!chosen.empty()) RETURN_IF_ERROR(PutPredicate(chosen, object));
+  Skeleton skeleton(static_cast<observe_bpf*>(calloc(1, sizeof(observe_bpf))));
+  if (!skeleton) return ErrnoStatus(ENOMEM, "open the observer's BPF object");
+  int error = observe_bpf__create_skeleton(skeleton.get());
+  if (!error) {
+    // Copied by libbpf as it opens it.
+    skeleton->skeleton->data = object.data();
+    skeleton->skeleton->data_sz = object.size();
+    error = bpf_object__open_skeleton(skeleton->skeleton, nullptr);
+  }
+  if (!error) return skeleton;
+  return Annotate(FromNegErrno(error, "open the observer's BPF object"), log.Tail(), "\n");
+}
+
 absl::StatusOr<Observer::Skeleton> Observer::LoadPrograms(const ObserverOptions& options,
                                                           bool module) {
   const bool preemptible = TracepointsArePreemptible();
   const LibbpfLog log;
-  Skeleton skeleton(observe_bpf::open(nullptr));
-  if (!skeleton) return Annotate(LastErrno("open the observer's BPF object"), log.Tail(), "\n");
-
+  ASSIGN_OR_RETURN(Skeleton skeleton, OpenPrograms(options.chosen, log));
+  skeleton->rodata->chooses = !options.chosen.empty();
   skeleton->rodata->data_limit = std::min<uint32_t>(options.data_limit, UTRACE_PAYLOAD_MAX);
   skeleton->rodata->path_limit = std::min<uint32_t>(options.path_limit, UTRACE_PAYLOAD_MAX);
   skeleton->rodata->preemptible = preemptible;

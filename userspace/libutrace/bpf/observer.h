@@ -2,11 +2,13 @@
 #ifndef UTRACE_LIBUTRACE_BPF_OBSERVER_H_
 #define UTRACE_LIBUTRACE_BPF_OBSERVER_H_
 
+#include <linux/bpf.h>
 #include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,6 +25,8 @@ struct observe_bpf;
 
 namespace utrace {
 
+class LibbpfLog;
+
 struct ObserverOptions {
   bool follow = false;         // processes that traced ones create, too
   uint32_t data_limit = 32;    // bytes of read and write buffers and the like
@@ -31,6 +35,9 @@ struct ObserverOptions {
   // By syscall number; what lies beyond UTRACE_SYSCALLS is not used. Must live during Create only.
   absl::Span<const utrace_copy_rules> rules_x86_64;
   absl::Span<const utrace_copy_rules> rules_i386;
+  // Which calls are recorded, as CompileExpression() has it; empty: all, and those in progress too.
+  // Signals, births and deaths always are.
+  std::vector<bpf_insn> chosen;
   // Take calls from the module's per-thread hook if that can be done, which costs no thread but the
   // traced ones anything; else from the raw tracepoint, as always without.
   bool use_module = true;
@@ -73,6 +80,8 @@ class Observer : public RecordSource {
 
   using Skeleton = std::unique_ptr<observe_bpf, SkeletonDeleter>;
 
+  static absl::StatusOr<Skeleton> OpenPrograms(const std::vector<bpf_insn>& chosen,
+                                               const LibbpfLog& log);
   static absl::StatusOr<Skeleton> LoadPrograms(const ObserverOptions& options, bool module);
   Observer(const ObserverOptions& options, Skeleton skeleton, std::unique_ptr<LaneReader> lanes,
            std::unique_ptr<Session> session, absl::Status why_not);

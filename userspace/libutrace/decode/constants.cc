@@ -95,6 +95,22 @@ absl::string_view ErrnoMessage(int error) {
   return info == nullptr ? absl::string_view() : info->text;
 }
 
+int ErrnoNumber(absl::string_view name) {
+  for (const tables::ErrnoInfo& info : tables::kErrnos) {
+    if (info.name == name) return info.value;
+  }
+  return 0;
+}
+
+std::optional<uint64_t> ConstantValue(absl::string_view name) {
+  for (const tables::ValueSet& set : tables::kSets) {
+    for (const tables::NamedValue& entry : set.values) {
+      if (entry.name == name) return entry.value;
+    }
+  }
+  return std::nullopt;
+}
+
 std::string SignalName(int signo) {
   if (signo == kFirstRealTime) return "SIGRTMIN";
   if (signo > kFirstRealTime && signo <= kLastSignal) {

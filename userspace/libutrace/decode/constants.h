@@ -4,6 +4,7 @@
 #define UTRACE_LIBUTRACE_DECODE_CONSTANTS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -23,6 +24,11 @@ std::string EnumText(SetId set, uint64_t value);
 // "ENOENT"; empty if there is no such error. The kernel's own restart codes are among them.
 absl::string_view ErrnoName(int error);
 absl::string_view ErrnoMessage(int error);
+// By that name; 0 if there is none.
+int ErrnoNumber(absl::string_view name);
+
+// Of a name in any set: "O_CREAT".
+std::optional<uint64_t> ConstantValue(absl::string_view name);
 
 // "SIGCHLD", "SIGRT_3", or the number.
 std::string SignalName(int signo);

@@ -2,6 +2,7 @@
 #include "userspace/libutrace/decode/copy_rules.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "userspace/libutrace/decode/syscall_table.h"
 
@@ -51,6 +52,15 @@ utrace_copy_rule RuleFor(const ArgInfo& arg, int index) {
   return rule;
 }
 
+// Its number plus 1, or 0, of what the call takes.
+uint8_t FirstOf(std::initializer_list<ArgKind> kinds, const SyscallInfo& info) {
+  for (int i = 0; i < info.arg_count; ++i) {
+    const bool is_one = std::find(kinds.begin(), kinds.end(), info.args[i].kind) != kinds.end();
+    if (is_one && info.args[i].direction != Direction::kOut) return static_cast<uint8_t>(i + 1);
+  }
+  return 0;
+}
+
 }  // namespace
 
 CopyRuleTable CopyRulesFor(Abi abi) {
@@ -59,12 +69,15 @@ CopyRuleTable CopyRulesFor(Abi abi) {
   for (int nr = 0; nr < count; ++nr) {
     const SyscallInfo* info = FindSyscall(abi, nr);
     if (info == nullptr) continue;
+    utrace_copy_rules& rules = table[static_cast<size_t>(nr)];
     // What the call does not take is not recorded.
-    table[static_cast<size_t>(nr)].args = static_cast<uint8_t>(info->arg_count + 1);
+    rules.args = static_cast<uint8_t>(info->arg_count + 1);
+    rules.path = FirstOf({ArgKind::kPath}, *info);
+    rules.fd = FirstOf({ArgKind::kFd, ArgKind::kDirfd}, *info);
     int used = 0;
     for (int i = 0; i < info->arg_count && used < UTRACE_COPY_RULES; ++i) {
       const utrace_copy_rule rule = RuleFor(info->args[i], i);
-      if (rule.kind != UTRACE_COPY_NONE) table[static_cast<size_t>(nr)].rule[used++] = rule;
+      if (rule.kind != UTRACE_COPY_NONE) rules.rule[used++] = rule;
     }
   }
   return table;

@@ -23,7 +23,7 @@ struct ErrnoInfo {
   const char* text;
 };
 
-extern const ValueSet kSets[];  // by SetId
+extern const absl::Span<const ValueSet> kSets;  // by SetId
 extern const absl::Span<const SyscallInfo> kX86_64;
 extern const absl::Span<const SyscallInfo> kI386;
 extern const absl::Span<const ErrnoInfo> kErrnos;  // by value, ascending

@@ -37,13 +37,15 @@ struct LoadOptions {
   bool pin = false;
   std::string user;
   std::string output;
+  std::string chosen;
   std::vector<std::string> settings;
 };
 
 // Attached to that process.
 absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options, pid_t process) {
   RETURN_IF_ERROR(CheckTakesEngines());
-  ASSIGN_OR_RETURN(std::unique_ptr<EngineObject> engine, EngineObject::Open(options.file));
+  ASSIGN_OR_RETURN(std::unique_ptr<EngineObject> engine,
+                   EngineObject::Open(options.file, options.chosen));
   if (!options.name.empty()) RETURN_IF_ERROR(engine->SetName(options.name));
   for (const std::string& setting : options.settings) {
     const size_t equals = setting.find('=');
@@ -170,6 +172,9 @@ Run DefineEngineLoad(CLI::App& app) {
   app.add_flag("-f,--follow", options->children, "on the processes it creates, too");
   app.add_option("--name", options->name, "what it is called (default: the object's name)")
       ->type_name("NAME");
+  app.add_option("--if", options->chosen,
+                 "only about calls of which this is true (docs/expressions.md)")
+      ->type_name("EXPR");
   app.add_option("--set", options->settings, "one of its options (repeatable)")
       ->check(SettingError)
       ->type_name("NAME=VALUE")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a command under minimal.bpf.c, taking its records out of the ring and dropping them, and
-// prints how many there were.
+// prints how many there were; or, with --empty first, under its empty pair of programs.
 #include <bpf/libbpf.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "minimal_bpf.skel.h"
 
@@ -31,8 +32,11 @@ void PinTo(int cpu) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool empty = argc > 1 && std::strcmp(argv[1], "--empty") == 0;
+  argc -= empty;
+  argv += empty;
   if (argc < 3) {
-    std::fprintf(stderr, "usage: minimal CPU COMMAND...\n");
+    std::fprintf(stderr, "usage: minimal [--empty] CPU COMMAND...\n");
     return 2;
   }
   int gate[2];
@@ -49,6 +53,9 @@ int main(int argc, char** argv) {
   minimal_bpf* skeleton = minimal_bpf::open(nullptr);
   if (!skeleton) return 1;
   skeleton->rodata->target = pid;
+  bpf_program__set_autoload(skeleton->progs.on_sys_exit, !empty);
+  bpf_program__set_autoload(skeleton->progs.on_enter_empty, empty);
+  bpf_program__set_autoload(skeleton->progs.on_exit_empty, empty);
   if (minimal_bpf::load(skeleton) || minimal_bpf::attach(skeleton)) return 1;
   ring_buffer* ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), Take, nullptr, nullptr);
   if (!ring) return 1;

@@ -70,8 +70,20 @@ class Data:
         self.expect(done.stderr, r"(\d+) records, (\d+) dropped", calls)
         return nanoseconds(done)
 
-    def record_argv(self, calls):
-        return [self.utracectl, "record", "-o", self.file, "--"] + self.loop_argv(calls)
+    def with_empty_pair(self, calls):
+        return nanoseconds(run([self.minimal, "--empty", str(CONSUMER_CPU)] + self.loop_argv(calls)))
+
+    def record_argv(self, calls, *options):
+        return [self.utracectl, "record", "-o", self.file, *options, "--"] + self.loop_argv(calls)
+
+    def with_refusal(self, calls):
+        """Each call but the loop's few others is refused by the expression."""
+        argv = self.record_argv(calls, "--if", "call != getpid")
+        done = run(argv, cpus={LOOP_CPU, CONSUMER_CPU})
+        events = self.expect(done.stderr, r"(\d+) events, (\d+) lost", 1)
+        if events > calls / 1000:
+            raise BenchError(f"of {calls} calls that were to be refused {events} were recorded")
+        return nanoseconds(done)
 
     def with_record(self, calls):
         done = run(self.record_argv(calls), cpus={LOOP_CPU, CONSUMER_CPU})
@@ -148,6 +160,8 @@ def measure_data(bench, runs):
         "bare": lambda: bench.bare(1000000),
         "minimal peer": lambda: bench.with_minimal(1000000),
         "utracectl record": lambda: bench.with_record(1000000),
+        "empty pair": lambda: bench.with_empty_pair(1000000),
+        "record --if, refused": lambda: bench.with_refusal(1000000),
         "strace, one CPU": lambda: bench.with_strace(30000, True),
         "strace, unpinned": lambda: bench.with_strace(10000, False),
     }
@@ -160,12 +174,14 @@ def measure_data(bench, runs):
     bare = median["bare"]
     print(f"getpid, ns per call, medians of {runs} interleaved runs")
     for name, values in times.items():
-        print(f"  {name:18} {median[name]:10.0f}   added {median[name] - bare:8.0f}"
+        print(f"  {name:20} {median[name]:10.0f}   added {median[name] - bare:8.0f}"
               f"   (least {min(values):.0f}, most {max(values):.0f})")
     added = median["utracectl record"] - bare
     events, share, size, long_run = bench.consumer_share(10000000)
     rows = [
         Row("recording a call, to the minimal peer: added", "ns", added, median["minimal peer"] - bare, "<=", 1.5),
+        Row("refusing a call by --if, to an empty tp_btf pair: added", "ns", median["record --if, refused"] - bare,
+            median["empty pair"] - bare, "<=", 1.5),
         Row("recording a call, to strace on one CPU: added", "ns", added, median["strace, one CPU"] - bare, ">=", 75),
         Row("recording a call, to strace unpinned: added", "ns", added, median["strace, unpinned"] - bare, ">=", 300),
         Row("the recorder's share of a CPU", "1", share, None, "<=", 0.20),

@@ -103,7 +103,6 @@ TEST_F(CliEngine, PinnedItStaysUntilItIsUnloaded) {
   EXPECT_THAT(none.err, HasSubstr("there is none of that name"));
 }
 
-// By a path that nobody has touched before the call: it is faulted in.
 TEST_F(CliEngine, SmokeAnExpressionChoosesTheCallsThatFail) {
   if (NotHere()) return;
   const CliResult cat =

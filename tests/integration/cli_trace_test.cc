@@ -88,6 +88,13 @@ TEST_F(CliTraceTest, SmokeAnExpressionChoosesTheCalls) {
   }
 }
 
+// Kernels say different things of its length.
+TEST_F(CliTraceTest, SmokeAnEmptyPathIsAText) {
+  const std::string file = File("empty");
+  EXPECT_EQ(RunCli({"trace", "-o", file, "--if", "path == ''", "--", "cat", ""}).status, 1);
+  EXPECT_THAT(ReadWhole(file), ContainsRegex("openat\\(AT_FDCWD, \"\", O_RDONLY\\) += -1 ENOENT"));
+}
+
 TEST_F(CliTraceTest, WithoutTheModuleTheRawTracepointServes) {
   Opener target;
   Cli trace({"trace", "--no-module", "-v", "-p", target.Name()});

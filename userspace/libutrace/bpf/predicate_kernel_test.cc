@@ -233,7 +233,7 @@ class CompiledExpression : public testing::Test {
   int no_ = 0;
 };
 
-TEST_F(CompiledExpression, DecidesAsEvaluateDoes) {
+TEST_F(CompiledExpression, SmokeDecidesAsEvaluateDoes) {
   constexpr int kExpressions = 400;
   Chance chance(1);
   int accepted = 0;
@@ -255,7 +255,7 @@ TEST_F(CompiledExpression, IsNeverRefusedByTheVerifierWhateverIsWritten) {
 }
 
 // What costs the verifier most: pieces that it looks for everywhere.
-TEST_F(CompiledExpression, MayBeAsLongAsThereIsRoom) {
+TEST_F(CompiledExpression, SmokeMayBeAsLongAsThereIsRoom) {
   Chance chance(3);
   std::string text = "path ~ '*aaaaaaaaa?aaaaaaaab*bb*cc*dd*ee*ff*gg*'";
   EXPECT_TRUE(Try(text + " || " + text, chance, 5));

@@ -80,6 +80,9 @@ static int utrace_link_attach(struct utrace_link *link, u32 flags)
 		ret = -EEXIST;
 	} else {
 		link->exec_id = READ_ONCE(utrace->task->self_exec_id);
+		/* Of the image before: so it is not current until it was looked at. */
+		if (flags & UTRACE_ATTACH_UNCHECKED)
+			link->exec_id--;
 		/* The list's own reference. */
 		refcount_inc(&link->ref);
 		list_add_tail(&link->entry, &utrace->attaching);
@@ -233,7 +236,7 @@ struct utrace_engine *utrace_attach_task(struct task_struct *target, u32 flags,
 		return ERR_PTR(-EINVAL);
 	if (utrace_task_is_kernel(target))
 		return ERR_PTR(-EPERM);
-	if (!owner || (flags & UTRACE_ATTACH_INHERIT))
+	if (!owner || (flags & (UTRACE_ATTACH_INHERIT | UTRACE_ATTACH_UNCHECKED)))
 		return utrace_attach_new(target, flags, ops, data, owner);
 
 	/*
@@ -342,4 +345,21 @@ void utrace_recheck_owners(struct utrace *utrace)
 		spin_lock_irq(&utrace->lock);
 	}
 	spin_unlock_irq(&utrace->lock);
+}
+
+static void (*exec_watch)(void);
+
+void utrace_watch_execs(void (*seen)(void))
+{
+	/* Whose text stays: it is this module's, and whoever is in a hook keeps that. */
+	WRITE_ONCE(exec_watch, seen);
+	WRITE_ONCE(utrace_execs_watched, seen);
+}
+
+void utrace_exec_seen(void)
+{
+	void (*seen)(void) = READ_ONCE(exec_watch);
+
+	if (seen)
+		seen();
 }

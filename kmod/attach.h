@@ -5,6 +5,13 @@
 
 #include "engine.h"
 
+/* Of utrace_attach_task(): current, which calls utrace_recheck_owners() next. */
+#define UTRACE_ATTACH_UNCHECKED 0x1000u
+
+/* Who wants to attach to whatever execs, called in its context before that is told; or NULL. */
+void utrace_watch_execs(void (*seen)(void));
+void utrace_exec_seen(void);
+
 /*
  * In the thread's own context, after its image or rights changed: engines whose owner may not
  * trace it go.

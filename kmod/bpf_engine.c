@@ -238,6 +238,7 @@ static struct bpf_engine *bpf_engine_create(struct utrace_bpf_engine_ops *map)
 	refcount_set(&be->ref, 1);
 	spin_lock_init(&be->lock);
 	INIT_LIST_HEAD(&be->threads);
+	INIT_LIST_HEAD(&be->execs);
 	INIT_WORK(&be->free, bpf_engine_free_work);
 	be->id = utrace_owner_new_id();
 	be->core = bpf_core_ops;
@@ -308,9 +309,8 @@ int bpf_engine_register(struct utrace_bpf_engine_ops *map)
 	if (IS_ERR(be))
 		return PTR_ERR(be);
 	mutex_lock(&bpf_engines_mutex);
-	if (name_taken(map->name))
-		err = -EEXIST;
-	else
+	err = name_taken(map->name) ? -EEXIST : bpf_execs_add(be);
+	if (!err)
 		list_add_tail(&be->entry, &bpf_engines);
 	mutex_unlock(&bpf_engines_mutex);
 	if (err) {
@@ -330,8 +330,10 @@ void bpf_engine_unregister(struct utrace_bpf_engine_ops *map)
 
 	mutex_lock(&bpf_engines_mutex);
 	be = bpf_engine_find(map);
-	if (be)
+	if (be) {
 		list_del(&be->entry);
+		bpf_execs_remove(be);
+	}
 	mutex_unlock(&bpf_engines_mutex);
 	if (WARN_ON_ONCE(!be))
 		return;

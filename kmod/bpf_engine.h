@@ -34,6 +34,8 @@ struct bpf_engine {
 	struct work_struct free;
 	/* In the list of all, under its mutex. */
 	struct list_head entry;
+	/* Among those that are on every process from its next exec on; itself: it is none. */
+	struct list_head execs;
 	/* NULL once it is unregistered.  Changed under the mutex. */
 	struct utrace_bpf_engine_ops __rcu *map;
 
@@ -99,6 +101,13 @@ void bpf_engine_unregister(struct utrace_bpf_engine_ops *map);
 void bpf_engine_brake(void);
 /* @map takes the place of @old, on the same threads. */
 int bpf_engine_replace(struct utrace_bpf_engine_ops *map, struct utrace_bpf_engine_ops *old);
+
+/* ---- bpf_execs.c ---- */
+
+/* Is it to be on those that exec?  Then from now on.  0, or why it cannot.  Under the mutex. */
+int bpf_execs_add(struct bpf_engine *be);
+/* From now on on no more of them; some may just be joining. */
+void bpf_execs_remove(struct bpf_engine *be);
 
 /* ---- bpf_report.c ---- */
 

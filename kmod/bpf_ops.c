@@ -13,7 +13,7 @@
 
 #define FLAGS_ALL \
 	(UTRACE_TARGET_GROUP | UTRACE_TARGET_CHILDREN | UTRACE_TARGET_HANDOVER | \
-	 UTRACE_TARGET_NESTED | UTRACE_TARGET_INTERCEPT)
+	 UTRACE_TARGET_NESTED | UTRACE_TARGET_INTERCEPT | UTRACE_TARGET_EXECS)
 
 /*
  * Never called.  From them the verifier learns what a member's program is given, and on a kernel

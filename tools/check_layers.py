@@ -45,6 +45,7 @@ ZONES = [
     ('kmod/chardev.*', 'chardev'),
     ('kmod/bpf_ops.*', 'bpf_ops'),
     ('kmod/bpf_engine.*', 'bpf_ops'),
+    ('kmod/bpf_execs.*', 'bpf_ops'),
     ('kmod/bpf_report.*', 'bpf_ops'),
     ('kmod/bpf_control.*', 'bpf_ops'),
     ('kmod/bpf_kfuncs.*', 'bpf_ops'),
@@ -105,7 +106,7 @@ ALLOWED = {
     'list': _EVERYWHERE,
     'session': _EVERYWHERE | _API_ZONES | {'list', 'ring', 'hooks-api', 'compat'},
     'chardev': _EVERYWHERE | {'action', 'ring', 'list', 'session', 'bpf_ops'},
-    'bpf_ops': _EVERYWHERE | _API_ZONES | {'list', 'compat'},
+    'bpf_ops': _EVERYWHERE | _API_ZONES | {'list', 'hooks-api', 'compat'},
     'debugfs': _EVERYWHERE | _CORE_ZONES | {'session', 'ring', 'bpf_ops', 'hooks-api'},
     'main': _EVERYWHERE | _CORE_ZONES | _HOOKS | {
         'ring', 'session', 'chardev', 'bpf_ops', 'debugfs', 'selftest'},

@@ -3,10 +3,11 @@
  * Holds a program before its first instruction, when one of that name is run.
  *
  *	utracectl engine load exechold.bpf.o -f --set name=cc1 -- make
+ *	utracectl engine load exechold.bpf.o --every-exec --if 'path ~ "*.cgi" && uid == 33'
  *	gdb -p PID                  gets it at its first instruction
  *	utracectl resume PID        lets it run
  */
-#include "bpf/include/utrace.bpf.h"
+#include "bpf/include/utrace_choice.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -25,6 +26,8 @@ u32 BPF_PROG(on_exec, u32 action, struct utrace_engine *engine, struct pt_regs *
 		if (task->comm[i] != name[i])
 			return utrace_pass(action);
 	if (i > 0 && i < NAME_SIZE && task->comm[i])
+		return utrace_pass(action);
+	if (!utrace_chosen_exec())
 		return utrace_pass(action);
 	return utrace_hold(action);
 }

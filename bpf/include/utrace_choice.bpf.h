@@ -35,6 +35,54 @@ struct {
 	__type(value, struct utrace_choice_scratch);
 } utrace_choices SEC(".maps");
 
+static __always_inline struct utrace_choice_scratch *utrace_choice_scratch(struct task_struct *task)
+{
+	struct utrace_choice_scratch *scratch;
+
+	scratch = bpf_task_storage_get(&utrace_choices, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (scratch) {
+		scratch->view.pid = task->tgid;
+		scratch->view.tid = task->pid;
+	}
+	return scratch;
+}
+
+/* Here it may have to be faulted in, which the code that decides cannot. */
+static __always_inline void utrace_choice_path(struct utrace_choice_scratch *scratch)
+{
+	if (!scratch->view.path || !utrace_choice.reads_path)
+		return;
+	if (bpf_utrace_read_user_str(scratch->path, sizeof(scratch->path),
+				     (const void *)scratch->view.path) < 0) {
+		scratch->view.path = 0;
+	} else {
+		scratch->view.path = (__u64)scratch->path;
+		scratch->view.path_is_ours = 1;
+	}
+}
+
+/*
+ * In report_exec(): is the program one of those that --if asks for?  It is a call of execve, with
+ * the file's name as its path and no other arguments.
+ */
+static __always_inline bool utrace_chosen_exec(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct utrace_choice_scratch *scratch;
+
+	if (!utrace_choice.chooses)
+		return true;
+	scratch = utrace_choice_scratch(task);
+	if (!scratch)
+		return false;
+	begin_view(&scratch->view, 59 /* execve */, UTRACE_ABI_X86_64, 0);
+	__builtin_memset(scratch->view.args, 0, sizeof(scratch->view.args));
+	/* The name as the program was called lies behind its environment. */
+	scratch->view.path = BPF_CORE_READ(task, mm, env_end);
+	utrace_choice_path(scratch);
+	return decide(&scratch->view, scratch->room);
+}
+
 /*
  * In report_syscall_entry(): is the call one of those that --if asks for?  Yes if there is no such
  * option; no without memory.
@@ -50,7 +98,7 @@ static __always_inline bool utrace_chosen(struct pt_regs *regs)
 
 	if (!utrace_choice.chooses)
 		return true;
-	scratch = bpf_task_storage_get(&utrace_choices, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	scratch = utrace_choice_scratch(task);
 	if (!scratch)
 		return false;
 	if (at >= UTRACE_SYSCALLS)
@@ -60,18 +108,7 @@ static __always_inline bool utrace_chosen(struct pt_regs *regs)
 	call = abi == UTRACE_ABI_I386 ? &utrace_choice.calls_32[at] : &utrace_choice.calls_64[at];
 	begin_view(&scratch->view, regs->orig_ax, abi, 0);
 	view_args(&scratch->view, regs, abi, call->path, call->fd);
-	scratch->view.pid = task->tgid;
-	scratch->view.tid = task->pid;
-	/* Here it may have to be faulted in, which the code that decides cannot. */
-	if (scratch->view.path && utrace_choice.reads_path) {
-		if (bpf_utrace_read_user_str(scratch->path, sizeof(scratch->path),
-					     (const void *)scratch->view.path) < 0) {
-			scratch->view.path = 0;
-		} else {
-			scratch->view.path = (__u64)scratch->path;
-			scratch->view.path_is_ours = 1;
-		}
-	}
+	utrace_choice_path(scratch);
 	return decide(&scratch->view, scratch->room);
 }
 

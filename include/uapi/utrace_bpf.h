@@ -12,6 +12,9 @@ struct utrace_engine;
 
 #define UTRACE_BPF_NAME_SIZE 16
 
+/* Beside UTRACE_TARGET_* of utrace.h: on every process of this machine from its next exec on. */
+#define UTRACE_TARGET_EXECS (1u << 16)
+
 /*
  * Reports as in struct utrace_engine_ops of include/linux/utrace.h; what they return too, but that
  * what is no action counts as UTRACE_RESUME.  All may be sleepable but report_reap().
@@ -35,7 +38,7 @@ struct utrace_bpf_engine_ops {
 
 	/* Unique among those that are attached; not empty. */
 	char name[UTRACE_BPF_NAME_SIZE];
-	/* UTRACE_TARGET_GROUP, CHILDREN, HANDOVER, NESTED, INTERCEPT. */
+	/* UTRACE_TARGET_GROUP, CHILDREN, HANDOVER, NESTED, INTERCEPT, EXECS. */
 	__u32 flags;
 	/* Of the signals, those that report_signal() is called for; 0: all. */
 	__u32 signal_events;

@@ -70,16 +70,18 @@ void utrace_report_clone(struct task_struct *child)
 
 void utrace_report_exec(void)
 {
-	struct utrace *utrace = utrace_find(current);
 	struct utrace_pass pass = {
-		.utrace = utrace,
 		.event = UTRACE_EVENT(EXEC),
 		.may_stop = true,
 		.regs = task_pt_regs(current),
 	};
+	struct utrace *utrace;
 
+	utrace_exec_seen();
+	utrace = utrace_find(current);
 	if (!utrace)
 		return;
+	pass.utrace = utrace;
 	utrace_gate(UTRACE_GATE_EXEC_IN, current);
 	/* The kernel cleared the program's user dispatch, and with it our flag. */
 	spin_lock_irq(&utrace->lock);

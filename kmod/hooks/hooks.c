@@ -29,6 +29,7 @@ enum when {
 	WHEN_ARGUMENT,
 	WHEN_EITHER,
 	WHEN_RECEIVER,
+	WHEN_WATCHED,
 	WHEN_ALWAYS
 };
 
@@ -75,6 +76,8 @@ atomic_t utrace_audits = ATOMIC_INIT(0);
 static DEFINE_MUTEX(lock);
 static atomic_t users = ATOMIC_INIT(0);
 static bool installed;
+
+bool utrace_execs_watched;
 
 static __always_inline bool marked(const struct task_struct *task)
 {
@@ -129,6 +132,9 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 	case WHEN_RECEIVER:
 		wanted =
 			may_receive((const struct task_struct *)ftrace_regs_get_argument(fregs, 1));
+		break;
+	case WHEN_WATCHED:
+		wanted = marked(current) || READ_ONCE(utrace_execs_watched);
 		break;
 	default:
 		wanted = true;

@@ -62,6 +62,9 @@ struct utrace_receiver {
  */
 void utrace_receive(struct utrace_receiver *receiver, u32 events, bool intercepts);
 
+/* Somebody wants to come to whatever execs.  Set with the hooks held. */
+extern bool utrace_execs_watched;
+
 /* For people: names of the functions hooked just now, separated by spaces.  Returns how many. */
 unsigned int utrace_hooks_names(char *buf, size_t size);
 

@@ -10,8 +10,9 @@
  *	utrace_original_name().
  *
  * when: MARKED, if current carries our mark; ARGUMENT, if the task that is the first argument does;
- *	EITHER; RECEIVER, if a thread of the group of the second argument may want its signals; or
- *	ALWAYS.  type: as the kernel's BTF tells it.
+ *	EITHER; RECEIVER, if a thread of the group of the second argument may want its signals;
+ *	WATCHED, as MARKED, or if somebody wants to come to whatever execs; or ALWAYS.  type: as
+ *	the kernel's BTF tells it.
  *
  * ALWAYS for the two that our flags lead to: flags are sampled before the hook is
  * reached, and a detach in between must not send the thread into the original, which would kill
@@ -41,7 +42,7 @@
 	INSTEAD(signal_setup_done, MARKED, "void (int, struct ksignal *, int)") \
 	CHANGING(do_signal_stop, MARKED, "bool (int)") \
 	BEFORE(wake_up_new_task, EITHER, "void (struct task_struct *)") \
-	BEFORE(proc_exec_connector, MARKED, "void (struct task_struct *)") \
+	BEFORE(proc_exec_connector, WATCHED, "void (struct task_struct *)") \
 	CHANGING(do_group_exit, MARKED, "void (int)") \
 	INSTEAD(exit_signals, MARKED, "void (struct task_struct *)") \
 	CHANGING(do_exit, MARKED, "void (long int)") \

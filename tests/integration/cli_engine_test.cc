@@ -133,6 +133,34 @@ TEST_F(CliEngine, SmokeACallIsPausedByAnExpression) {
   EXPECT_EQ(load.Wait(), 0);
 }
 
+// Whoever runs it: it is no child of the loader's, and was there in no way before.
+TEST_F(CliEngine, SmokeEveryExecIsMetAndAnExpressionChooses) {
+  if (NotHere()) return;
+  Cli load({"engine", "load", "/payload/engines/exechold.bpf.o", "--every-exec", "--if",
+            "path ~ '*/uname' && uid == 0 && comm == 'uname'"});
+  ASSERT_TRUE(load.Says("exechold (name=) is on every process that is run from now on"));
+  EXPECT_EQ(Cli::Of({"hostname"}).Wait(), 0);
+  Cli uname = Cli::Of({"uname"});
+  std::string held;
+  ASSERT_TRUE(Eventually([&] {
+    held = RunCli({"ps"}).out;
+    return held.find("held at its exec") != std::string::npos;
+  })) << held;
+  EXPECT_THAT(held, HasSubstr(std::to_string(uname.pid()) + "  " + std::to_string(uname.pid())));
+  EXPECT_THAT(held, HasSubstr("BPF engine exechold"));
+  EXPECT_EQ(uname.Out(), "");
+  EXPECT_EQ(RunCli({"resume", std::to_string(uname.pid())}).status, 0);
+  EXPECT_EQ(uname.Wait(), 0);
+  EXPECT_EQ(uname.Out(), "Linux\n");
+  // It lets go of whom it holds, and comes to no more.
+  Cli second = Cli::Of({"uname"});
+  ASSERT_TRUE(Eventually([&] { return StateOf(second.pid()) == 't'; }));
+  load.Kill(SIGINT);
+  EXPECT_EQ(load.Wait(), 0);
+  EXPECT_EQ(second.Wait(), 0);
+  EXPECT_EQ(Cli::Of({"uname"}).Wait(), 0);
+}
+
 TEST_F(CliEngine, TheBrakeTakesItOffItsThreads) {
   if (NotHere()) return;
   ASSERT_EQ(RunCli(Load({"--set", "call=getpriority", "--pin"})).status, 0);

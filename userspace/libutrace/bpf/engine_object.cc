@@ -333,14 +333,21 @@ absl::Status EngineObject::SetName(const std::string& name) {
 
 absl::Status EngineObject::SetTarget(pid_t process, bool children) {
   ASSIGN_OR_RETURN(char* target, Member("target", sizeof(int32_t)));
-  ASSIGN_OR_RETURN(char* flags, Member("flags", sizeof(uint32_t)));
   target_ = process;
   const int32_t pid = process;
   std::memcpy(target, &pid, sizeof(pid));
-  // Beside what the object says of itself.
+  return AddFlags(UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0));
+}
+
+absl::Status EngineObject::SetEveryExec() {
+  return AddFlags(UTRACE_TARGET_GROUP | UTRACE_TARGET_EXECS);
+}
+
+absl::Status EngineObject::AddFlags(uint32_t more) {
+  ASSIGN_OR_RETURN(char* flags, Member("flags", sizeof(uint32_t)));
   uint32_t how = 0;
   std::memcpy(&how, flags, sizeof(how));
-  how |= UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0);
+  how |= more;
   std::memcpy(flags, &how, sizeof(how));
   return absl::OkStatus();
 }

@@ -55,6 +55,8 @@ class EngineObject {
 
   // The process it begins on, with all threads, and `children` those it will have.
   absl::Status SetTarget(pid_t process, bool children);
+  // Or each process of this machine, from its next exec on.
+  absl::Status SetEveryExec();
 
   // ENOEXEC: the kernel's verifier refuses it; the error has what it says.
   absl::Status Load();
@@ -77,6 +79,8 @@ class EngineObject {
   EngineObject(std::string path, std::unique_ptr<bpf_object, ObjectDeleter> object, bpf_map* map);
   // Of the engine's value, of so many bytes, before it is loaded.
   absl::StatusOr<char*> Member(const char* member, size_t size);
+  // Beside what the object says of itself.
+  absl::Status AddFlags(uint32_t more);
 
   std::string path_;
   std::unique_ptr<bpf_object, ObjectDeleter> object_;

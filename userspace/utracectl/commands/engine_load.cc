@@ -33,6 +33,7 @@ struct LoadOptions {
   std::string file;
   std::string name;
   int pid = 0;
+  bool every_exec = false;
   bool children = false;
   bool pin = false;
   std::string user;
@@ -41,7 +42,7 @@ struct LoadOptions {
   std::vector<std::string> settings;
 };
 
-// Attached to that process.
+// Attached to that process, or with every_exec to none yet.
 absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options, pid_t process) {
   RETURN_IF_ERROR(CheckTakesEngines());
   ASSIGN_OR_RETURN(std::unique_ptr<EngineObject> engine,
@@ -51,7 +52,8 @@ absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options,
     const size_t equals = setting.find('=');
     RETURN_IF_ERROR(engine->Set(setting.substr(0, equals), setting.substr(equals + 1)));
   }
-  RETURN_IF_ERROR(engine->SetTarget(process, options.children));
+  RETURN_IF_ERROR(options.every_exec ? engine->SetEveryExec()
+                                     : engine->SetTarget(process, options.children));
   RETURN_IF_ERROR(engine->Load());
   RETURN_IF_ERROR(engine->Attach());
   if (options.pin) RETURN_IF_ERROR(engine->Pin());
@@ -64,7 +66,7 @@ std::string Described(const EngineObject& engine) {
                          : absl::StrCat(engine.Name(), " (", absl::StrJoin(options, ", "), ")");
 }
 
-// What the engine tells, until the process ends, or we are interrupted.
+// What the engine tells, until the process, if it is one, ends, or we are interrupted.
 absl::Status ShowUntilEnd(const UniqueFd& pidfd, const EngineObject& engine, Output* output) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EngineRecords> records,
                    EngineRecords::Open(engine.Object()));
@@ -92,20 +94,28 @@ absl::StatusOr<std::unique_ptr<Output>> OpenOutput(const LoadOptions& options, i
   return Output::Create(options.output);
 }
 
+std::string WhatItIsOn(const LoadOptions& options) {
+  if (options.every_exec) return "every process that is run from now on";
+  const absl::StatusOr<ThreadInfo> info = ReadThread(options.pid);
+  return info.ok() ? ProcessName(options.pid, info->comm) : absl::StrCat(options.pid);
+}
+
+// On one that runs, or on every exec.
 absl::Status LoadOnProcess(const LoadOptions& options) {
-  ASSIGN_OR_RETURN(const UniqueFd pidfd, OpenPidfd(options.pid));
+  UniqueFd pidfd;
+  if (!options.every_exec) {
+    ASSIGN_OR_RETURN(pidfd, OpenPidfd(options.pid));
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<Output> output, OpenOutput(options, STDOUT_FILENO));
   ASSIGN_OR_RETURN(const std::unique_ptr<EngineObject> engine, LoadOn(options, options.pid));
-  const absl::StatusOr<ThreadInfo> info = ReadThread(options.pid);
-  const std::string on =
-      absl::StrCat(Described(*engine), " is on ",
-                   info.ok() ? ProcessName(options.pid, info->comm) : absl::StrCat(options.pid));
+  const std::string on = absl::StrCat(Described(*engine), " is on ", WhatItIsOn(options));
   if (options.pin) {
     std::printf("%s, until utracectl engine unload %s\n", on.c_str(), engine->Name().c_str());
     return absl::OkStatus();
   }
   CatchInterrupts();
-  PrintNote(absl::StrCat(on, ", until that ends or Ctrl-C"));
+  PrintNote(
+      absl::StrCat(on, options.every_exec ? ", until Ctrl-C" : ", until that ends or Ctrl-C"));
   return ShowUntilEnd(pidfd, *engine, output.get());
 }
 
@@ -170,6 +180,9 @@ Run DefineEngineLoad(CLI::App& app) {
                   ->check(AboveZeroError)
                   ->type_name("PID");
   app.add_flag("-f,--follow", options->children, "on the processes it creates, too");
+  auto* every = app.add_flag("--every-exec", options->every_exec,
+                             "on every process of this machine, from its next exec on")
+                    ->excludes(pid);
   app.add_option("--name", options->name, "what it is called (default: the object's name)")
       ->type_name("NAME");
   app.add_option("--if", options->chosen,
@@ -187,12 +200,14 @@ Run DefineEngineLoad(CLI::App& app) {
       app.add_option("-o,--output", options->output, "write what the engine tells to this file")
           ->type_name("FILE");
   app.add_flag("--pin", options->pin, "it stays until engine unload, and this returns at once")
-      ->needs(pid)
       ->excludes(output);
-  return [options, pid, user](const ProgramArgs& program) {
-    if (program.empty() == (pid->count() == 0)) {
-      return UsageError("engine load: give a process by -p, or a program after --");
+  return [options, pid, every, user](const ProgramArgs& program) {
+    const bool running = pid->count() > 0 || every->count() > 0;
+    if (program.empty() != running) {
+      return UsageError("engine load: give a process by -p, --every-exec, or a program after --");
     }
+    if (options->pin && !running)
+      return UsageError("engine load: --pin is for -p and --every-exec");
     if (!program.empty()) return LoadOnProgram(*options, program);
     if (user->count() > 0) return UsageError("engine load: -u is for a program, not for -p");
     return Finish(LoadOnProcess(*options));

@@ -79,8 +79,11 @@ int utrace_may_target(struct task_struct *task, bool group)
 {
 	if (same_thread_group(task, current))
 		return -EPERM;
-	/* A leader may be gone while its group lives on. */
-	if (group && delay_group_leader(task))
+	/*
+	 * A leader may be gone while its group lives on.  The last of the others may leave it just
+	 * now, or become the leader itself: then either answer is right.
+	 */
+	if (group && data_race(delay_group_leader(task)))
 		return 0;
 	if (utrace_task_is_kernel(task))
 		return -EPERM;

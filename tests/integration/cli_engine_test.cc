@@ -161,6 +161,50 @@ TEST_F(CliEngine, SmokeEveryExecIsMetAndAnExpressionChooses) {
   EXPECT_EQ(Cli::Of({"uname"}).Wait(), 0);
 }
 
+TEST_F(CliEngine, SmokeCallsAreSortedByHowLongTheyTook) {
+  if (NotHere()) return;
+  const CliResult sh = RunCli({"engine", "load", "/payload/engines/syslat.bpf.o", "-f", "--if",
+                               "call in (clock_nanosleep, getppid)", "--", "sh", "-c",
+                               "sleep 0.3; sleep 0.3; sleep 1.1"});
+  EXPECT_EQ(sh.status, 0);
+  const std::vector<std::string> lines = LinesOf(sh.err);
+  ASSERT_GE(lines.size(), 2u) << sh.err;
+  EXPECT_THAT(lines[0], HasSubstr("below_100ms"));
+  std::map<std::string, std::vector<int>> table;
+  for (size_t i = 1; i < lines.size(); ++i) {
+    std::istringstream line(lines[i]);
+    std::string call;
+    line >> call;
+    table[call].resize(9);
+    for (int& count : table[call]) line >> count;
+    ASSERT_TRUE(line) << lines[i];
+  }
+  EXPECT_LE(table.size(), 2u) << "of others nothing is asked";
+  EXPECT_THAT(table["clock_nanosleep"], testing::ElementsAre(3, 0, 0, 0, 0, 0, 0, 2, 1));
+}
+
+// On demand, and at a crash: the calls before it, the last one last.
+TEST_F(CliEngine, SmokeTheLastCallsAreToldAtACrash) {
+  if (NotHere()) return;
+  Cli load({"engine", "load", "/payload/engines/flightrec.bpf.o", "-p", Pid(), "--set",
+            "demand=SIGUSR2", "--if", "call in (getpriority, getppid)"});
+  ASSERT_TRUE(load.Says("flightrec (demand=SIGUSR2) is on "));
+  for (int i = 0; i < 40; ++i) Call();
+  tracee_.Kill(SIGUSR2);
+  ASSERT_TRUE(Eventually([&] { return LinesOf(load.Out()).size() == 32; })) << load.Out();
+  tracee_.Ask("call " + std::to_string(SYS_getppid));
+  tracee_.Kill(SIGSEGV);
+  EXPECT_EQ(tracee_.Wait() & 0x7f, SIGSEGV) << "not by the signal that asked";
+  EXPECT_EQ(load.Wait(), 0);
+  const std::vector<std::string> lines = LinesOf(load.Out());
+  ASSERT_EQ(lines.size(), 64u) << load.Out();
+  EXPECT_THAT(lines[31], HasSubstr("why=SIGUSR2"));
+  EXPECT_THAT(lines[31], HasSubstr("call=getpriority arg0=0x0 arg1=0x0 result=20"));
+  EXPECT_THAT(lines[62], HasSubstr("call=getpriority"));
+  EXPECT_THAT(lines[63], HasSubstr("why=SIGSEGV"));
+  EXPECT_THAT(lines[63], HasSubstr("call=getppid"));
+}
+
 TEST_F(CliEngine, TheBrakeTakesItOffItsThreads) {
   if (NotHere()) return;
   ASSERT_EQ(RunCli(Load({"--set", "call=getpriority", "--pin"})).status, 0);

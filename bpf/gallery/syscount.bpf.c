@@ -8,8 +8,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define MAX_THREADS 10240
-
 struct call {
 	s32 call UTRACE_IS_SYSCALL;
 };
@@ -24,39 +22,52 @@ struct count {
 UTRACE_TABLE(struct call, struct count, 1024);
 
 struct begun {
-	u64 time_ns;
+	u64 time_ns; /* 0: it is in no call */
 	s32 call;
 };
 
-/* By thread, between a call's entry and its exit. */
+/* Of each thread. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_THREADS);
-	__type(key, s32);
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
 	__type(value, struct begun);
 } entries SEC(".maps");
 
-/* Calls whose entry was not kept, or not seen: of more threads than that. */
+/* Calls that are not counted, for want of memory. */
 unsigned long long missed = 0;
 
 UTRACE_REPORT(report_syscall_entry)
 u32 BPF_PROG(on_entry, u32 action, struct utrace_engine *engine, struct pt_regs *regs)
 {
-	s32 tid = bpf_get_current_task_btf()->pid;
-	struct begun begun = { .time_ns = bpf_ktime_get_ns(), .call = (s32)regs->orig_ax };
+	struct begun *begun;
 
-	if (bpf_map_update_elem(&entries, &tid, &begun, BPF_ANY))
+	begun = bpf_task_storage_get(&entries, bpf_get_current_task_btf(), 0,
+				     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (begun) {
+		begun->call = (s32)regs->orig_ax;
+		begun->time_ns = bpf_ktime_get_ns();
+	} else {
 		__sync_fetch_and_add(&missed, 1);
+	}
 	return utrace_pass(action);
 }
 
-static void add(const struct begun *begun, bool failed)
+/* The call that the thread is in, if it is in one, is over. */
+static void add(bool failed)
 {
-	struct call call = { .call = begun->call };
-	u64 took = bpf_ktime_get_ns() - begun->time_ns;
+	struct begun *begun;
+	struct call call;
+	u64 took;
 	struct count none = {};
 	struct count *count;
 
+	begun = bpf_task_storage_get(&entries, bpf_get_current_task_btf(), 0, 0);
+	if (!begun || !begun->time_ns)
+		return;
+	took = bpf_ktime_get_ns() - begun->time_ns;
+	begun->time_ns = 0;
+	call.call = begun->call;
 	count = bpf_map_lookup_elem(&table, &call);
 	if (!count) {
 		bpf_map_update_elem(&table, &call, &none, BPF_NOEXIST);
@@ -76,14 +87,9 @@ static void add(const struct begun *begun, bool failed)
 UTRACE_REPORT(report_syscall_exit)
 u32 BPF_PROG(on_exit, u32 action, struct utrace_engine *engine, struct pt_regs *regs)
 {
-	s32 tid = bpf_get_current_task_btf()->pid;
-	struct begun *begun = bpf_map_lookup_elem(&entries, &tid);
 	s64 result = (s64)regs->ax;
 
-	if (!begun)
-		return utrace_pass(action);
-	add(begun, result < 0 && result >= -4095);
-	bpf_map_delete_elem(&entries, &tid);
+	add(result < 0 && result >= -4095);
 	return utrace_pass(action);
 }
 
@@ -91,13 +97,7 @@ u32 BPF_PROG(on_exit, u32 action, struct utrace_engine *engine, struct pt_regs *
 UTRACE_REPORT(report_exit)
 u32 BPF_PROG(on_end, u32 action, struct utrace_engine *engine, long code)
 {
-	s32 tid = bpf_get_current_task_btf()->pid;
-	struct begun *begun = bpf_map_lookup_elem(&entries, &tid);
-
-	if (begun) {
-		add(begun, false);
-		bpf_map_delete_elem(&entries, &tid);
-	}
+	add(false);
 	return utrace_pass(action);
 }
 

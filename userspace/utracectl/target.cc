@@ -60,8 +60,7 @@ void AddTargetOptions(CLI::App& app, TargetOptions* options) {
       ->check(CLI::Range(0, UTRACE_PAYLOAD_MAX))
       ->type_name("N");
   app.add_option("--if", options->chosen,
-                 "only calls of which this is true, decided in the kernel, as in: "
-                 "'call in (open, openat) && path ~ \"/etc/*\" && failed' (docs/expressions.md)")
+                 "only calls of which this is true, decided in the kernel (docs/expressions.md)")
       ->type_name("EXPR");
   app.add_flag("--no-module", options->no_module,
                "take calls from the raw tracepoint even if the utrace module is loaded");

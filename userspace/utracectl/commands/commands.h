@@ -22,7 +22,8 @@ inline constexpr Command kTraceCommand = {
     "trace", "print what a program or process does, live",
     "  utracectl trace -f -- make -j4         a command and all its children\n"
     "  utracectl trace -p 812 -o nginx.txt    a running process, into a file\n"
-    "  utracectl trace -j -p 812 | jq .name   for programs: JSON Lines",
+    "  utracectl trace -j -p 812 | jq .name   for programs: JSON Lines\n"
+    "  utracectl trace -f --if 'failed && path ~ \"/etc/*\"' -- make",
     Command::kProgram, DefineTrace};
 
 inline constexpr Command kRecordCommand = {

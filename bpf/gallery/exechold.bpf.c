@@ -13,19 +13,32 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define NAME_SIZE 16
 
-/* As ps and the kernel have it, cut after 15 characters; empty: every program. */
+/*
+ * As ps and the kernel have it, cut after 15 characters; empty: every program, but for the one that
+ * is to let go.
+ */
 const volatile char name[NAME_SIZE] = "";
+static const char resumer[NAME_SIZE] = "utracectl";
+
+static __always_inline bool is_called(const struct task_struct *task, const volatile char *wanted)
+{
+	int i;
+
+	for (i = 0; i < NAME_SIZE; i++) {
+		if (task->comm[i] != wanted[i])
+			return false;
+		if (!wanted[i])
+			return true;
+	}
+	return true;
+}
 
 UTRACE_REPORT(report_exec)
 u32 BPF_PROG(on_exec, u32 action, struct utrace_engine *engine, struct pt_regs *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	int i;
 
-	for (i = 0; i < NAME_SIZE && name[i]; i++)
-		if (task->comm[i] != name[i])
-			return utrace_pass(action);
-	if (i > 0 && i < NAME_SIZE && task->comm[i])
+	if (name[0] ? !is_called(task, name) : is_called(task, resumer))
 		return utrace_pass(action);
 	if (!utrace_chosen_exec())
 		return utrace_pass(action);

@@ -161,6 +161,19 @@ TEST_F(CliEngine, SmokeEveryExecIsMetAndAnExpressionChooses) {
   EXPECT_EQ(Cli::Of({"uname"}).Wait(), 0);
 }
 
+// Else who has said nothing about which could let go of nobody.
+TEST_F(CliEngine, WhoIsToLetGoIsNotHeldHimself) {
+  if (NotHere()) return;
+  Cli load({"engine", "load", "/payload/engines/exechold.bpf.o", "--every-exec"});
+  ASSERT_TRUE(load.Says("exechold (name=) is on every process"));
+  Cli program = Cli::Of({"uname"});
+  ASSERT_TRUE(Eventually([&] { return StateOf(program.pid()) == 't'; }));
+  EXPECT_EQ(RunCli({"resume", std::to_string(program.pid())}).status, 0);
+  EXPECT_EQ(program.Wait(), 0);
+  load.Kill(SIGTERM);
+  EXPECT_EQ(load.Wait(), 0);
+}
+
 TEST_F(CliEngine, SmokeCallsAreSortedByHowLongTheyTook) {
   if (NotHere()) return;
   const CliResult sh = RunCli({"engine", "load", "/payload/engines/syslat.bpf.o", "-f", "--if",

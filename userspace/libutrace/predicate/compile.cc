@@ -267,31 +267,52 @@ class Compiler {
     as_.Call(helper);
   }
 
-  // The bytes at `base` are those of the piece.
+  // The bytes at `base` are those of the piece. Not more than two jumps: the verifier keeps the
+  // other way of each, of all the places where a piece is looked for, and of 8,192 at most.
   void ComparePiece(const PatternPiece& piece, BpfRegister base, Label& no) {
+    int compared = 0;
     for (size_t i = 0; i < piece.size();) {
       const size_t bytes = Together(piece, i);
       if (bytes == 0) {
         ++i;
         continue;
       }
-      uint64_t value = 0;
-      for (size_t k = 0; k < bytes; ++k) {
-        value |= static_cast<uint64_t>(static_cast<uint8_t>(piece[i + k])) << (8 * k);
-      }
       as_.Load(bytes == 8   ? BPF_DW
                : bytes == 4 ? BPF_W
                : bytes == 2 ? BPF_H
                             : BPF_B,
                BPF_REG_1, base, i);
-      if (bytes < 4 || (bytes == 4 && value <= INT32_MAX)) {
-        as_.JumpIf(BPF_JNE, BPF_REG_1, static_cast<int32_t>(value), no);
+      DifferFrom(Word(piece, i, bytes));
+      // Mostly the first is enough to see that they are others.
+      if (compared == 0) {
+        as_.JumpIf(BPF_JNE, BPF_REG_1, 0, no);
+      } else if (compared == 1) {
+        as_.Move(BPF_REG_5, BPF_REG_1);
       } else {
-        as_.Set(BPF_REG_2, value);
-        as_.JumpIfRegister(BPF_JNE, BPF_REG_1, BPF_REG_2, no);
+        as_.ApplyRegister(BPF_OR, BPF_REG_5, BPF_REG_1);
       }
+      ++compared;
       i += bytes;
     }
+    if (compared > 1) as_.JumpIf(BPF_JNE, BPF_REG_5, 0, no);
+  }
+
+  static uint64_t Word(const PatternPiece& piece, size_t at, size_t bytes) {
+    uint64_t word = 0;
+    for (size_t k = 0; k < bytes; ++k) {
+      word |= static_cast<uint64_t>(static_cast<uint8_t>(piece[at + k])) << (8 * k);
+    }
+    return word;
+  }
+
+  // r1 is 0 if it was that.
+  void DifferFrom(uint64_t word) {
+    if (word <= INT32_MAX) {
+      as_.Apply(BPF_XOR, BPF_REG_1, static_cast<int32_t>(word));
+      return;
+    }
+    as_.Set(BPF_REG_2, word);
+    as_.ApplyRegister(BPF_XOR, BPF_REG_1, BPF_REG_2);
   }
 
   // How many bytes from `at` on can be compared by one load: 8, 4, 2, 1, or 0 of any value.

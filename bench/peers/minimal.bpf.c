@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The least a recorder of system calls by BPF can do, to be measured against: exit side, one
- * comparison of the pid, one record of 80 bytes reserved and submitted, no wake-up. And the least
- * that can be at the tracepoints of a call: the empty pair.
+ * comparison of the pid, one record of 80 bytes reserved and submitted, no wake-up.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -54,17 +53,5 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	r->args[5] = regs->r9;
 	r->reserved = 0;
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
-SEC("?tp_btf/sys_enter")
-int BPF_PROG(on_enter_empty, struct pt_regs *regs, long nr)
-{
-	return 0;
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(on_exit_empty, struct pt_regs *regs, long ret)
-{
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a command under minimal.bpf.c, taking its records out of the ring and dropping them, and
-// prints how many there were; or, with --empty first, under its empty pair of programs.
+// prints how many there were; or, with --empty first, under an empty pair of programs.
 #include <bpf/libbpf.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "empty_pair_bpf.skel.h"
 #include "minimal_bpf.skel.h"
 
 namespace {
@@ -50,12 +51,12 @@ int main(int argc, char** argv) {
     _exit(127);
   }
   PinTo(std::atoi(argv[1]));
+  empty_pair_bpf* pair = empty ? empty_pair_bpf::open_and_load() : nullptr;
+  if (empty && (!pair || empty_pair_bpf::attach(pair))) return 1;
   minimal_bpf* skeleton = minimal_bpf::open(nullptr);
   if (!skeleton) return 1;
   skeleton->rodata->target = pid;
   bpf_program__set_autoload(skeleton->progs.on_sys_exit, !empty);
-  bpf_program__set_autoload(skeleton->progs.on_enter_empty, empty);
-  bpf_program__set_autoload(skeleton->progs.on_exit_empty, empty);
   if (minimal_bpf::load(skeleton) || minimal_bpf::attach(skeleton)) return 1;
   ring_buffer* ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), Take, nullptr, nullptr);
   if (!ring) return 1;
@@ -72,5 +73,6 @@ int main(int argc, char** argv) {
                static_cast<unsigned long long>(skeleton->bss->dropped));
   ring_buffer__free(ring);
   minimal_bpf::destroy(skeleton);
+  if (pair) empty_pair_bpf::destroy(pair);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

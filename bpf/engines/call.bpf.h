@@ -27,20 +27,11 @@ static __always_inline void write_out(void *record, struct utrace_rec_head *head
 static __always_inline void fill_call(struct utrace_rec_syscall *r, const struct pt_regs *regs,
 				      long ret, __u16 abi, __u16 flags)
 {
-	int nr = regs->orig_ax;
+	struct which_call which = which_call(regs->orig_ax, abi);
 
-	/* sigreturn puts back the registers of the interrupted code, this one as "no call". */
-	if (nr == NO_CALL) {
-		nr = abi == UTRACE_ABI_I386 ? 173 : 15;
-		flags |= UTRACE_CALL_F_NR_LOST;
-	}
-	if (abi == UTRACE_ABI_X86_64 && (nr & __X32_SYSCALL_BIT)) {
-		nr &= ~__X32_SYSCALL_BIT;
-		abi = UTRACE_ABI_X32;
-	}
-	r->nr = nr;
-	r->abi = abi;
-	r->flags = flags;
+	r->nr = which.nr;
+	r->abi = which.abi;
+	r->flags = flags | (which.lost ? UTRACE_CALL_F_NR_LOST : 0);
 	r->ret = ret;
 }
 
@@ -65,9 +56,6 @@ static __always_inline void write_call(struct observe_thread *thread, const stru
 
 static __always_inline const volatile struct utrace_copy_rules *rules_of(__u32 at, __u16 abi)
 {
-	/* Beyond all numbers there are: a call that has no rules. */
-	if (at >= UTRACE_SYSCALLS)
-		at = UTRACE_SYSCALLS - 1;
 	/* The verifier of 6.1 loses the bound on its way through the multiplication. */
 	barrier_var(at);
 	at &= UTRACE_SYSCALLS - 1;
@@ -116,8 +104,8 @@ static __noinline __u16 ends_here(struct task_struct *task)
 static __always_inline int call_ended(struct task_struct *task, struct observe_thread *thread,
 				      const struct pt_regs *regs, long ret, __u16 flags)
 {
-	__u16 abi = task->thread_info.status & TS_COMPAT ? UTRACE_ABI_I386 : UTRACE_ABI_X86_64;
-	__u32 at = (__u32)regs->orig_ax & ~__X32_SYSCALL_BIT;
+	__u16 abi = abi_of(task);
+	__u32 at = row_of_call(regs);
 	const volatile struct utrace_copy_rules *rules = rules_of(at, abi);
 	struct scratch *scratch;
 	__u8 args = rules->args;

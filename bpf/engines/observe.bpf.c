@@ -18,6 +18,7 @@
 #include "include/uapi/utrace_observe.h"
 #include "include/uapi/utrace_records.h"
 #include "include/uapi/utrace_predicate.h"
+#include "bpf/include/call_registers.bpf.h"
 #include "bpf/include/decide.bpf.h"
 #include "bpf/engines/unpreempted.bpf.h"
 #include "bpf/engines/lane.bpf.h"
@@ -324,7 +325,7 @@ int scan_pending(struct bpf_iter__task *ctx)
 	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
 	if ((long)regs->orig_ax < 0)
 		return 0;
-	abi = task->thread_info.status & TS_COMPAT ? UTRACE_ABI_I386 : UTRACE_ABI_X86_64;
+	abi = abi_of(task);
 	fill_call(&out.record, regs, 0, abi, 0);
 	fill_args(out.record.args, regs, abi, 6);
 	/* It may have come back, and even gone in again, while its registers were read. */

@@ -40,12 +40,11 @@ static __always_inline bool wants_call(const struct observe_thread *thread,
 
 	if (!scratch)
 		return true;
-	begin_view(&scratch->view, regs->orig_ax, abi, ret);
-	view_args(&scratch->view, regs, abi, rules->path, rules->fd);
+	view_call(&scratch->view, regs, abi, ret, rules->path, rules->fd);
 	return decide(&scratch->view, scratch->room);
 }
 
-/* A successful exec, of which only the file's name is left. */
+/* Of a successful exec.  Its number is that of the table of the program before. */
 static __always_inline bool wants_exec(const struct observe_thread *thread, int nr,
 				       const char *filename)
 {
@@ -53,9 +52,10 @@ static __always_inline bool wants_exec(const struct observe_thread *thread, int 
 
 	if (!scratch)
 		return true;
-	begin_view(&scratch->view, nr, UTRACE_ABI_X86_64, 0);
-	__builtin_memset(scratch->view.args, 0, sizeof(scratch->view.args));
-	scratch->view.path = (__u64)filename;
+	nr &= ~__X32_SYSCALL_BIT;
+	/* execveat of the three tables; all else is execve. */
+	nr = nr == NR_EXECVEAT || nr == 358 || nr == 545 ? NR_EXECVEAT : NR_EXECVE;
+	view_exec(&scratch->view, nr, filename);
 	scratch->view.path_is_ours = 1;
 	return decide(&scratch->view, scratch->room);
 }

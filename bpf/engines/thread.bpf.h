@@ -4,13 +4,10 @@
 #define _UTRACE_THREAD_BPF_H
 
 /* uapi's macros are not in BTF, so vmlinux.h lacks them. */
-#define TS_COMPAT	  0x0002
-#define __X32_SYSCALL_BIT 0x40000000
 #define PF_EXITING	  0x00000004
 #define PF_SIGNALED	  0x00000400
 #define SIGNAL_GROUP_EXIT 0x00000004
 
-#define NO_CALL	     (-1)
 #define TASK_NEW     0x00000800
 #define TASK_STOPPED 0x00000004
 

@@ -4,13 +4,9 @@
  *
  *	utracectl engine load syscount.bpf.o -f -- make
  */
-#include "bpf/include/utrace.bpf.h"
+#include "bpf/gallery/timed_call.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-struct call {
-	s32 call UTRACE_IS_SYSCALL;
-};
 
 struct count {
 	u64 calls;
@@ -21,60 +17,25 @@ struct count {
 
 UTRACE_TABLE(struct call, struct count, 1024);
 
-struct begun {
-	u64 time_ns; /* 0: it is in no call */
-	s32 call;
-};
-
-/* Of each thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct begun);
-} entries SEC(".maps");
-
-/* Calls that are not counted, for want of memory. */
-unsigned long long missed = 0;
-
 UTRACE_REPORT(report_syscall_entry)
 u32 BPF_PROG(on_entry, u32 action, struct utrace_engine *engine, struct pt_regs *regs)
 {
-	struct begun *begun;
-
-	begun = bpf_task_storage_get(&entries, bpf_get_current_task_btf(), 0,
-				     BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (begun) {
-		begun->call = (s32)regs->orig_ax;
-		begun->time_ns = bpf_ktime_get_ns();
-	} else {
-		__sync_fetch_and_add(&missed, 1);
-	}
+	call_begins(regs);
 	return utrace_pass(action);
 }
 
-/* The call that the thread is in, if it is in one, is over. */
 static void add(bool failed)
 {
-	struct begun *begun;
-	struct call call;
-	u64 took;
 	struct count none = {};
 	struct count *count;
+	struct call which;
+	u64 took;
 
-	begun = bpf_task_storage_get(&entries, bpf_get_current_task_btf(), 0, 0);
-	if (!begun || !begun->time_ns)
+	if (!call_ends(&which, &took))
 		return;
-	took = bpf_ktime_get_ns() - begun->time_ns;
-	begun->time_ns = 0;
-	call.call = begun->call;
-	count = bpf_map_lookup_elem(&table, &call);
-	if (!count) {
-		bpf_map_update_elem(&table, &call, &none, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&table, &call);
-		if (!count)
-			return;
-	}
+	count = entry_of(&table, &which, &none);
+	if (!count)
+		return;
 	__sync_fetch_and_add(&count->calls, 1);
 	__sync_fetch_and_add(&count->total_ns, took);
 	if (failed)

@@ -75,10 +75,8 @@ static __always_inline bool utrace_chosen_exec(void)
 	scratch = utrace_choice_scratch(task);
 	if (!scratch)
 		return false;
-	begin_view(&scratch->view, 59 /* execve */, UTRACE_ABI_X86_64, 0);
-	__builtin_memset(scratch->view.args, 0, sizeof(scratch->view.args));
 	/* The name as the program was called lies behind its environment. */
-	scratch->view.path = BPF_CORE_READ(task, mm, env_end);
+	view_exec(&scratch->view, NR_EXECVE, (const void *)BPF_CORE_READ(task, mm, env_end));
 	utrace_choice_path(scratch);
 	return decide(&scratch->view, scratch->room);
 }
@@ -90,9 +88,8 @@ static __always_inline bool utrace_chosen_exec(void)
 static __always_inline bool utrace_chosen(struct pt_regs *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u16 abi = task->thread_info.status & 2 /* TS_COMPAT */ ? UTRACE_ABI_I386 :
-								   UTRACE_ABI_X86_64;
-	__u32 at = (__u32)regs->orig_ax & ~__X32_SYSCALL_BIT;
+	__u16 abi = abi_of(task);
+	__u32 at = row_of_call(regs);
 	const volatile struct utrace_choice_call *call;
 	struct utrace_choice_scratch *scratch;
 
@@ -101,13 +98,8 @@ static __always_inline bool utrace_chosen(struct pt_regs *regs)
 	scratch = utrace_choice_scratch(task);
 	if (!scratch)
 		return false;
-	if (at >= UTRACE_SYSCALLS)
-		at = UTRACE_SYSCALLS - 1;
-	barrier_var(at);
-	at &= UTRACE_SYSCALLS - 1;
 	call = abi == UTRACE_ABI_I386 ? &utrace_choice.calls_32[at] : &utrace_choice.calls_64[at];
-	begin_view(&scratch->view, regs->orig_ax, abi, 0);
-	view_args(&scratch->view, regs, abi, call->path, call->fd);
+	view_call(&scratch->view, regs, abi, 0, call->path, call->fd);
 	utrace_choice_path(scratch);
 	return decide(&scratch->view, scratch->room);
 }

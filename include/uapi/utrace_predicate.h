@@ -8,7 +8,7 @@
 
 #include "utrace_records.h"
 
-/* A call that has ended. */
+/* A call; ret is 0 before it was made. */
 struct utrace_predicate_view {
 	__s64 ret;
 	__u64 args[6];
@@ -23,9 +23,14 @@ struct utrace_predicate_view {
 	__u32 reserved;
 };
 
-/* Room for a text: what is compared of it, and one more piece of a pattern behind its end. */
-#define UTRACE_PREDICATE_TEXT 1024
-#define UTRACE_PREDICATE_ROOM (UTRACE_PREDICATE_TEXT + 256 + 16)
+/*
+ * Room for a text: what is compared of it, a piece of a pattern that runs on behind its end, and
+ * 16 bytes for a thread's name, or the position.
+ */
+#define UTRACE_PREDICATE_TEXT  1024
+#define UTRACE_PREDICATE_PIECE 256
+#define UTRACE_PREDICATE_ASIDE (UTRACE_PREDICATE_TEXT + UTRACE_PREDICATE_PIECE)
+#define UTRACE_PREDICATE_ROOM  (UTRACE_PREDICATE_ASIDE + 16)
 
 /* Instructions that a program has room for. */
 #define UTRACE_PREDICATE_INSNS 1024

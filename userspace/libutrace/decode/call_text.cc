@@ -15,7 +15,6 @@
 namespace utrace {
 namespace {
 
-constexpr int64_t kLargestErrno = 4095;
 constexpr int kFirstRestartCode = 512;
 constexpr int kLastRestartCode = 516;
 constexpr size_t kShownElements = 32;

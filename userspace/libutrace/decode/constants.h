@@ -24,6 +24,8 @@ std::string EnumText(SetId set, uint64_t value);
 // "ENOENT"; empty if there is no such error. The kernel's own restart codes are among them.
 absl::string_view ErrnoName(int error);
 absl::string_view ErrnoMessage(int error);
+// Results from minus this to -1 are errors.
+inline constexpr int64_t kLargestErrno = 4095;
 // By that name; 0 if there is none.
 int ErrnoNumber(absl::string_view name);
 

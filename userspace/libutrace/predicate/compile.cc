@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "include/uapi/utrace_predicate.h"
 #include "include/uapi/utrace_records.h"
+#include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/predicate/assembler.h"
 
 namespace utrace {
@@ -19,7 +20,7 @@ constexpr BpfRegister kLength = BPF_REG_8;    // of the text in the room, withou
 constexpr BpfRegister kPosition = BPF_REG_9;  // in it, up to where the pattern fits
 
 // Behind the text and the piece that may run on behind it.
-constexpr size_t kAside = UTRACE_PREDICATE_TEXT + 256;
+constexpr size_t kAside = UTRACE_PREDICATE_ASIDE;
 constexpr int32_t kCommBytes = 16;
 constexpr int32_t kLongest = UTRACE_PREDICATE_TEXT - 1;
 
@@ -193,7 +194,7 @@ class Compiler {
     as_.Move(BPF_REG_2, BPF_REG_1);
     as_.Set(BPF_REG_1, 0);
     as_.JumpIf(BPF_JSGE, BPF_REG_2, 0, done);
-    as_.JumpIf(BPF_JSLT, BPF_REG_2, -kLastError, done);
+    as_.JumpIf(BPF_JSLT, BPF_REG_2, static_cast<int32_t>(-kLargestErrno), done);
     as_.ApplyRegister(BPF_SUB, BPF_REG_1, BPF_REG_2);
     as_.Bind(done);
   }
@@ -364,8 +365,6 @@ class Compiler {
     as_.ApplyRegister(BPF_ADD, BPF_REG_4, BPF_REG_3);
     ComparePiece(piece, BPF_REG_4, no);
   }
-
-  static constexpr int32_t kLastError = 4095;
 
   Assembler as_;
 };

@@ -4,11 +4,10 @@
 #include <algorithm>
 
 #include "absl/strings/string_view.h"
+#include "userspace/libutrace/decode/constants.h"
 
 namespace utrace {
 namespace {
-
-constexpr int64_t kLastError = 4095;
 
 bool FitsHere(absl::string_view text, const PatternPiece& piece) {
   return text.size() >= piece.size() &&
@@ -35,7 +34,7 @@ std::optional<uint64_t> NumberOf(Field field, const PredicateCall& call) {
     case Field::kRet:
       return static_cast<uint64_t>(call.ret);
     case Field::kError:
-      return call.ret < 0 && call.ret >= -kLastError ? static_cast<uint64_t>(-call.ret) : 0;
+      return call.ret < 0 && call.ret >= -kLargestErrno ? static_cast<uint64_t>(-call.ret) : 0;
     case Field::kFd:
       if (!call.fd) return std::nullopt;
       return static_cast<uint64_t>(int64_t{*call.fd});

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "include/uapi/utrace_predicate.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/decode/syscall_table.h"
@@ -44,7 +45,7 @@ constexpr ComparisonSign kComparisons[] = {
 constexpr uint64_t kNoCall = 0x7fffffff;
 // What the kernel compares has to fit into one program, and into its stack when it is parsed.
 constexpr int kDeepest = 40;
-constexpr size_t kPatternBytes = 255;
+constexpr size_t kPatternBytes = UTRACE_PREDICATE_PIECE - 1;
 constexpr size_t kStars = 8;
 
 bool IsText(Field field) { return field == Field::kPath || field == Field::kComm; }

@@ -100,6 +100,7 @@ def rows_of(figures):
         Row("getpid told to one engine / to none", "instr", one, module("engines.none")),
         Row("  to each of 9 more / to each of 99 more", "instr", (module("engines.hear_10") - one) / 9,
             (module("engines.hear_100") - one) / 99),
+        Row("  with 1 engine that does not hear of it / with none", "instr", module("engines.deaf_1"), one),
         Row("  with 10 engines that do not hear of it / with none", "instr", module("engines.deaf_10"), one,
             "<=", 1.02),
         Row("  with 100 / with none", "instr", module("engines.deaf_100"), one, "<=", 1.02),

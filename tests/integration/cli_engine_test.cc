@@ -139,6 +139,8 @@ TEST_F(CliEngine, SmokeEveryExecIsMetAndAnExpressionChooses) {
   Cli load({"engine", "load", "/payload/engines/exechold.bpf.o", "--every-exec", "--if",
             "path ~ '*/uname' && uid == 0 && comm == 'uname'"});
   ASSERT_TRUE(load.Says("exechold (name=) is on every process that is run from now on"));
+  EXPECT_THAT(Listed(), HasSubstr("on every exec"));
+  EXPECT_THAT(RunCli({"engine", "list", "-j"}).out, HasSubstr("\"every_exec\":true"));
   EXPECT_EQ(Cli::Of({"hostname"}).Wait(), 0);
   Cli uname = Cli::Of({"uname"});
   std::string held;

@@ -67,6 +67,7 @@ struct LoadedEngine {
   uint32_t link_id = 0;
   pid_t target = 0;            // that it began on, as its loader knew it; 0: none, or not known
   std::optional<bool> pinned;  // root sees it
+  bool every_exec = false;     // it comes to whatever is run; root sees it
   uint32_t events = 0;
   std::vector<utrace_info> threads;
 };

@@ -22,6 +22,7 @@
 #include "userspace/base/unique_fd.h"
 #include "userspace/libutrace/bpf/engine_choice.h"
 #include "userspace/libutrace/bpf/engine_field.h"
+#include "userspace/libutrace/bpf/engine_rodata.h"
 #include "userspace/libutrace/bpf/libbpf_log.h"
 #include "userspace/libutrace/bpf/privileges.h"
 #include "userspace/libutrace/bpf/verifier_text.h"
@@ -122,6 +123,11 @@ std::string TextOf(const EngineName& name) {
   return std::string(name.text, ::strnlen(name.text, sizeof(name.text)));
 }
 
+// All threads of a process, and with `children` the processes it creates.
+uint32_t GroupFlags(bool children) {
+  return UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0);
+}
+
 struct Report {
   const char* member;
   uint32_t events;
@@ -180,6 +186,7 @@ absl::StatusOr<std::optional<LoadedEngine>> Look(const btf* types, uint32_t link
   LoadedEngine engine;
   engine.name = TextOf(value.Member<EngineName>("name"));
   engine.target = value.Member<int32_t>("target");
+  engine.every_exec = value.Member<uint32_t>("flags") & UTRACE_TARGET_EXECS;
   engine.events = EventsOf(value);
   engine.link_id = link_id;
   engine.pinned = ::access(PinOf(engine.name).c_str(), F_OK) == 0;
@@ -263,26 +270,12 @@ struct Option {
 };
 
 std::vector<Option> OptionsOf(const bpf_object* object) {
-  const btf* types = bpf_object__btf(object);
-  const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
   std::vector<Option> options;
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    size_t size = 0;
-    if (!absl::EndsWith(bpf_map__name(map), ".rodata") || section < 0) continue;
-    char* memory = static_cast<char*>(bpf_map__initial_value(map, &size));
-    const btf_type* type = btf__type_by_id(types, static_cast<uint32_t>(section));
-    const btf_var_secinfo* variables = btf_var_secinfos(type);
-    for (int i = 0; memory != nullptr && i < btf_vlen(type); ++i) {
-      const btf_var_secinfo& variable = variables[i];
-      // What is static is the program's own: the strings of its messages.
-      const btf_type* var = btf__type_by_id(types, variable.type);
-      if (btf_var(var)->linkage == BTF_VAR_STATIC) continue;
-      std::optional<EngineField> field = DescribeVariable(types, variable.type);
-      if (!field.has_value() || size_t{variable.offset} + field->size > size) continue;
-      field->offset = variable.offset;
-      options.push_back({*std::move(field), memory});
-    }
+  for (const RodataVariable& variable : RodataVariables(object)) {
+    std::optional<EngineField> field = DescribeVariable(bpf_object__btf(object), variable.type);
+    if (!field.has_value() || variable.offset + field->size > variable.size) continue;
+    field->offset = variable.offset;
+    options.push_back({*std::move(field), variable.memory});
   }
   return options;
 }
@@ -336,11 +329,11 @@ absl::Status EngineObject::SetTarget(pid_t process, bool children) {
   target_ = process;
   const int32_t pid = process;
   std::memcpy(target, &pid, sizeof(pid));
-  return AddFlags(UTRACE_TARGET_GROUP | (children ? UTRACE_TARGET_CHILDREN : 0));
+  return AddFlags(GroupFlags(children));
 }
 
-absl::Status EngineObject::SetEveryExec() {
-  return AddFlags(UTRACE_TARGET_GROUP | UTRACE_TARGET_EXECS);
+absl::Status EngineObject::SetEveryExec(bool children) {
+  return AddFlags(UTRACE_TARGET_EXECS | GroupFlags(children));
 }
 
 absl::Status EngineObject::AddFlags(uint32_t more) {

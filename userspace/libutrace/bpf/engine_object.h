@@ -56,7 +56,7 @@ class EngineObject {
   // The process it begins on, with all threads, and `children` those it will have.
   absl::Status SetTarget(pid_t process, bool children);
   // Or each process of this machine, from its next exec on.
-  absl::Status SetEveryExec();
+  absl::Status SetEveryExec(bool children);
 
   // ENOEXEC: the kernel's verifier refuses it; the error has what it says.
   absl::Status Load();

@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options,
     const size_t equals = setting.find('=');
     RETURN_IF_ERROR(engine->Set(setting.substr(0, equals), setting.substr(equals + 1)));
   }
-  RETURN_IF_ERROR(options.every_exec ? engine->SetEveryExec()
+  RETURN_IF_ERROR(options.every_exec ? engine->SetEveryExec(options.children)
                                      : engine->SetTarget(process, options.children));
   RETURN_IF_ERROR(engine->Load());
   RETURN_IF_ERROR(engine->Attach());

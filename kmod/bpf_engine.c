@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/pid.h>
+#include <linux/rculist.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -311,7 +312,7 @@ int bpf_engine_register(struct utrace_bpf_engine_ops *map)
 	mutex_lock(&bpf_engines_mutex);
 	err = name_taken(map->name) ? -EEXIST : bpf_execs_add(be);
 	if (!err)
-		list_add_tail(&be->entry, &bpf_engines);
+		list_add_tail_rcu(&be->entry, &bpf_engines);
 	mutex_unlock(&bpf_engines_mutex);
 	if (err) {
 		bpf_engine_put(be);
@@ -331,7 +332,8 @@ void bpf_engine_unregister(struct utrace_bpf_engine_ops *map)
 	mutex_lock(&bpf_engines_mutex);
 	be = bpf_engine_find(map);
 	if (be) {
-		list_del(&be->entry);
+		/* Who goes through the list goes on from here. */
+		list_del_rcu(&be->entry);
 		bpf_execs_remove(be);
 	}
 	mutex_unlock(&bpf_engines_mutex);

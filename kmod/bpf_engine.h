@@ -65,7 +65,7 @@ struct bpf_thread {
 
 /* Callbacks that use a map. */
 extern struct srcu_struct bpf_maps;
-/* Guards the list of all, and their maps. */
+/* Guards the list of all, which may be gone through under bpf_maps, too, and their maps. */
 extern struct mutex bpf_engines_mutex;
 extern struct list_head bpf_engines;
 
@@ -108,6 +108,14 @@ int bpf_engine_replace(struct utrace_bpf_engine_ops *map, struct utrace_bpf_engi
 int bpf_execs_add(struct bpf_engine *be);
 /* From now on on no more of them; some may just be joining. */
 void bpf_execs_remove(struct bpf_engine *be);
+
+/* ---- bpf_current.c ---- */
+
+/*
+ * Is the policy of that name on the thread that runs?  Of a worker of a program's own, as io_uring
+ * has them: on a thread of its process.  May sleep.
+ */
+bool bpf_engine_on_current(const char *name);
 
 /* ---- bpf_report.c ---- */
 

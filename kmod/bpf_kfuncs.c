@@ -143,6 +143,12 @@ __bpf_kfunc int bpf_utrace_read_user_str(void *dst, u32 dst__sz, const void *src
 	return length;
 }
 
+/* No pointer of the program's: the verifier sees to it that it is a string that nobody changes. */
+__bpf_kfunc bool bpf_utrace_is_on(const char *name__str)
+{
+	return bpf_engine_on_current(name__str);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(utrace_kfunc_ids)
@@ -164,7 +170,21 @@ static const struct btf_kfunc_id_set utrace_kfuncs = {
 	.set = &utrace_kfunc_ids,
 };
 
+/* For programs of other types, beside an engine. */
+BTF_KFUNCS_START(utrace_beside_ids)
+BTF_ID_FLAGS(func, bpf_utrace_is_on, KF_SLEEPABLE)
+BTF_KFUNCS_END(utrace_beside_ids)
+
+static const struct btf_kfunc_id_set utrace_beside = {
+	.owner = THIS_MODULE,
+	.set = &utrace_beside_ids,
+};
+
 int utrace_bpf_kfuncs_init(void)
 {
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS, &utrace_kfuncs);
+	int err = register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS, &utrace_kfuncs);
+
+	if (!err)
+		err = register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM, &utrace_beside);
+	return err;
 }

@@ -21,6 +21,7 @@
 #include "tests/integration/identity.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/libutrace/bpf/engine_object.h"
+#include "userspace/libutrace/bpf/engine_types.h"
 #include "userspace/libutrace/brake.h"
 
 namespace utrace::test {

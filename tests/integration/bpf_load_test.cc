@@ -18,6 +18,7 @@
 #include "tests/integration/device.h"
 #include "tests/integration/harness.h"
 #include "userspace/libutrace/bpf/engine_object.h"
+#include "userspace/libutrace/bpf/engine_types.h"
 
 namespace utrace::test {
 namespace {

@@ -6,9 +6,11 @@
 //   thread             a thread that makes one getppid and ends; answers its tid
 //   threads N          N threads that wait in pause() for ever; answers "N"
 //   exec [PATH]        itself (it says "ready" again), or PATH
+//   open PATH          to read, and closes it; answers 0 or -errno
 //   thread-exec        a thread execs this program anew
 //   exit N
 //   block WHAT         read, futex, epoll, nanosleep or wait4 for ever; answers when it is over
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -120,6 +122,10 @@ int main() {
       line >> word;
       Exec(word);
       result = -errno;
+    } else if (verb == "open") {
+      line >> word;
+      const int fd = open(word.c_str(), O_RDONLY | O_CLOEXEC);
+      result = fd < 0 ? -errno : close(fd);
     } else if (verb == "thread-exec") {
       std::thread([] { Exec(""); }).join();
     } else if (verb == "block") {

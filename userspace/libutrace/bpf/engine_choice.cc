@@ -19,16 +19,6 @@ namespace {
 
 constexpr char kVariable[] = "utrace_choice";  // of bpf/include/utrace_choice.bpf.h
 
-// nullptr if it has none.
-utrace_choice* FindChoice(const bpf_object* object) {
-  for (const RodataVariable& variable : RodataVariables(object)) {
-    if (variable.name == kVariable && variable.offset + sizeof(utrace_choice) <= variable.size) {
-      return reinterpret_cast<utrace_choice*>(variable.memory + variable.offset);
-    }
-  }
-  return nullptr;
-}
-
 void SetCalls(Abi abi, utrace_choice_call* calls) {
   for (const utrace_copy_rules& rules : CopyRulesFor(abi)) *calls++ = {rules.path, rules.fd};
 }
@@ -55,7 +45,8 @@ absl::StatusOr<std::string> EngineChoice::PutInto(const std::string& path) const
 }
 
 absl::Status EngineChoice::Tell(bpf_object* object) const {
-  utrace_choice* choice = FindChoice(object);
+  auto* choice =
+      reinterpret_cast<utrace_choice*>(FindRodata(object, kVariable, sizeof(utrace_choice)));
   if (choice == nullptr) {
     return ErrnoStatus(EINVAL, "tell an engine its expression",
                        absl::StrCat("its object has no variable ", kVariable));

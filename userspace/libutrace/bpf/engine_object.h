@@ -13,16 +13,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "userspace/libutrace/engine_view.h"
+#include "userspace/libutrace/bpf/engine_beside.h"
+#include "userspace/libutrace/bpf/engine_paths.h"
 
-struct bpf_link;
 struct bpf_map;
 struct bpf_object;
 
 namespace utrace {
-
-// Whether the module that is loaded takes BPF engines. The error says what is missing.
-absl::Status CheckTakesEngines();
 
 // One engine: opened, then configured, loaded, and attached as long as this lives, or is pinned.
 class EngineObject {
@@ -58,6 +55,9 @@ class EngineObject {
   // Or each process of this machine, from its next exec on.
   absl::Status SetEveryExec(bool children);
 
+  // A file or directory that it is about, if it has room for such, which utrace_paths.bpf.h makes.
+  absl::Status AddPath(const std::string& path);
+
   // ENOEXEC: the kernel's verifier refuses it; the error has what it says.
   absl::Status Load();
   // What libbpf and the verifier said when it was refused: the last lines.
@@ -72,9 +72,6 @@ class EngineObject {
   struct ObjectDeleter {
     void operator()(bpf_object* object) const;
   };
-  struct LinkDeleter {
-    void operator()(bpf_link* link) const;
-  };
 
   EngineObject(std::string path, std::unique_ptr<bpf_object, ObjectDeleter> object, bpf_map* map);
   // Of the engine's value, of so many bytes, before it is loaded.
@@ -88,14 +85,11 @@ class EngineObject {
   std::string name_;
   std::string log_;
   pid_t target_ = 0;
-  std::unique_ptr<bpf_link, LinkDeleter> link_;
+  std::vector<utrace_path> paths_;
+  // Gone after the engine.
+  BesidePrograms beside_;
+  Link link_;
 };
-
-// All of this machine. EPERM without CAP_SYS_ADMIN, which the kernel asks for to list BPF objects.
-absl::StatusOr<std::vector<LoadedEngine>> ListLoadedEngines();
-
-// Off all threads, and its pin with it. ENOENT: there is none of that name.
-absl::Status UnloadEngine(const std::string& name);
 
 }  // namespace utrace
 

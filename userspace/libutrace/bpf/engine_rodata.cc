@@ -29,4 +29,13 @@ std::vector<RodataVariable> RodataVariables(const bpf_object* object) {
   return variables;
 }
 
+char* FindRodata(const bpf_object* object, absl::string_view name, size_t size) {
+  for (const RodataVariable& variable : RodataVariables(object)) {
+    if (variable.name == name && variable.offset + size <= variable.size) {
+      return variable.memory + variable.offset;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace utrace

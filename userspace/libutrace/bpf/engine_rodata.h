@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 struct bpf_object;
 
 namespace utrace {
@@ -22,6 +24,9 @@ struct RodataVariable {
 
 // But for static ones, which are the program's own: the strings of its messages.
 std::vector<RodataVariable> RodataVariables(const bpf_object* object);
+
+// The memory of one with room for so many bytes; nullptr if there is none.
+char* FindRodata(const bpf_object* object, absl::string_view name, size_t size);
 
 }  // namespace utrace
 

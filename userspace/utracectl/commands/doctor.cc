@@ -19,7 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "userspace/base/errno_status.h"
-#include "userspace/libutrace/bpf/engine_object.h"
+#include "userspace/libutrace/bpf/engine_types.h"
 #include "userspace/libutrace/bpf/observer.h"
 #include "userspace/libutrace/bpf/privileges.h"
 #include "userspace/libutrace/machine.h"

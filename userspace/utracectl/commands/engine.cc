@@ -11,7 +11,7 @@
 #include "absl/strings/strip.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
-#include "userspace/libutrace/bpf/engine_object.h"
+#include "userspace/libutrace/bpf/engine_list.h"
 #include "userspace/libutrace/bpf/observer_list.h"
 #include "userspace/libutrace/brake.h"
 #include "userspace/libutrace/control_names.h"

@@ -16,7 +16,9 @@
 #include "userspace/base/errno_status.h"
 #include "userspace/base/pidfd.h"
 #include "userspace/base/status_macros.h"
+#include "userspace/libutrace/bpf/engine_list.h"
 #include "userspace/libutrace/bpf/engine_object.h"
+#include "userspace/libutrace/bpf/engine_types.h"
 #include "userspace/libutrace/bpf/engine_records.h"
 #include "userspace/libutrace/bpf/engine_table.h"
 #include "userspace/libutrace/control_names.h"
@@ -40,6 +42,7 @@ struct LoadOptions {
   std::string output;
   std::string chosen;
   std::vector<std::string> settings;
+  std::vector<std::string> paths;
 };
 
 // Attached to that process, or with every_exec to none yet.
@@ -52,6 +55,7 @@ absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options,
     const size_t equals = setting.find('=');
     RETURN_IF_ERROR(engine->Set(setting.substr(0, equals), setting.substr(equals + 1)));
   }
+  for (const std::string& path : options.paths) RETURN_IF_ERROR(engine->AddPath(path));
   RETURN_IF_ERROR(options.every_exec ? engine->SetEveryExec(options.children)
                                      : engine->SetTarget(process, options.children));
   RETURN_IF_ERROR(engine->Load());
@@ -188,6 +192,12 @@ Run DefineEngineLoad(CLI::App& app) {
   app.add_option("--if", options->chosen,
                  "only about calls of which this is true (docs/expressions.md)")
       ->type_name("EXPR");
+  app.add_option("--path", options->paths,
+                 "a file or directory that it is about, whatever its name (repeatable)")
+      ->type_name("PATH")
+      ->take_last()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--set", options->settings, "one of its options (repeatable)")
       ->check(SettingError)
       ->type_name("NAME=VALUE")

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* For programs beside an engine: is that on the thread that runs them? */
+#include <linux/rculist.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+
+#include "bpf_engine.h"
+#include "compat/worker.h"
+
+static bool is_on_thread(const struct bpf_engine *be)
+{
+	struct utrace_engine *engine;
+
+	engine = utrace_attach_task(current, UTRACE_ATTACH_MATCH_OPS, &be->core, NULL, NULL);
+	if (IS_ERR(engine))
+		return false;
+	utrace_engine_put(engine);
+	return true;
+}
+
+/* What a worker does it does for its process, of which nobody says for which thread. */
+static bool is_on_process(struct bpf_engine *be)
+{
+	struct bpf_thread *t;
+	bool found = false;
+
+	spin_lock_irq(&be->lock);
+	list_for_each_entry(t, &be->threads, entry) {
+		found = same_thread_group(utrace_engine_task(t->engine), current);
+		if (found)
+			break;
+	}
+	spin_unlock_irq(&be->lock);
+	return found;
+}
+
+bool bpf_engine_on_current(const char *name)
+{
+	struct utrace_bpf_engine_ops *map;
+	struct bpf_engine *be;
+	bool on = false;
+	int idx;
+
+	if (current->flags & PF_KTHREAD)
+		return false;
+	idx = srcu_read_lock(&bpf_maps);
+	list_for_each_entry_srcu(be, &bpf_engines, entry, srcu_read_lock_held(&bpf_maps))
+	{
+		map = srcu_dereference(be->map, &bpf_maps);
+		if (!map || strcmp(map->name, name))
+			continue;
+		on = utrace_task_is_kernel(current) ? is_on_process(be) : is_on_thread(be);
+		break;
+	}
+	srcu_read_unlock(&bpf_maps, idx);
+	return on;
+}

@@ -51,6 +51,7 @@ static const char *const point_names[UTRACE_GATE_POINTS] = {
 	[UTRACE_GATE_EXEC_IN] = "exec-in",
 	[UTRACE_GATE_JCTL_IN] = "jctl-in",
 	[UTRACE_GATE_AUDIT_IN] = "audit-in",
+	[UTRACE_GATE_ANSWERED] = "answered",
 	[UTRACE_GATE_ARMED] = "armed",
 };
 

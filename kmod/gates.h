@@ -25,6 +25,7 @@ enum utrace_gate_point {
 	UTRACE_GATE_EXEC_IN,
 	UTRACE_GATE_JCTL_IN,  /* about to tell of a stop, or of its end, no lock held */
 	UTRACE_GATE_AUDIT_IN, /* a call's end, its flag sampled and the hook to come */
+	UTRACE_GATE_ANSWERED, /* an answer is noted, the thread not let go */
 	UTRACE_GATE_ARMED,    /* the trap flag is set, user mode comes */
 	UTRACE_GATE_POINTS
 };

@@ -99,8 +99,9 @@ struct session_thread {
 	struct session_thread *chain;
 	struct list_head entry;
 	struct list_head ready;
-	/* The number of the report, and of the asynchronous stop, that holds it; 0: none. */
+	/* The number of the report that holds it; 0: none. */
 	u64 held_seq;
+	/* The latest asynchronous stop that was told, or answered before: holds it if it stops. */
 	u64 stop_seq;
 	/* Jiffies of the hold. */
 	u32 since;
@@ -117,6 +118,7 @@ struct session_thread {
 	u8 reason;
 	u8 missed_errno;
 	bool linked : 1;
+	bool stops : 1;
 	bool gone : 1;
 	/* The last release, for a notice of it, was to a debugger. */
 	bool handed_over : 1;
@@ -253,7 +255,7 @@ bool session_settle(struct session_thread *t);
  * (UTRACE_SEQ_LATEST). Always before the core lets it go: who touches its registers looks at
  * that.
  */
-void session_unhold(struct session_thread *t, u64 seq, struct session_held *held);
+void session_unhold(struct session_thread *t, u64 seq, u64 under_way, struct session_held *held);
 /* @foreign: its owner is told. */
 int session_resume(struct session_thread *t, u64 seq, bool foreign);
 int session_answer(struct utrace_session *session, const struct utrace_answer *answer);

@@ -5,6 +5,7 @@
 #include <linux/wait_bit.h>
 
 #include "compat/call.h"
+#include "gates.h"
 #include "session.h"
 
 bool session_settle(struct session_thread *t)
@@ -20,7 +21,7 @@ bool session_settle(struct session_thread *t)
 	return t->linked;
 }
 
-void session_unhold(struct session_thread *t, u64 seq, struct session_held *held)
+void session_unhold(struct session_thread *t, u64 seq, u64 under_way, struct session_held *held)
 {
 	lockdep_assert_held(&t->owner->session->lock);
 	held->seq[UTRACE_SLOT_REPORT] = 0;
@@ -30,20 +31,25 @@ void session_unhold(struct session_thread *t, u64 seq, struct session_held *held
 		t->held_seq = 0;
 		t->notices &= ~(1u << UTRACE_NOTICE_HELD);
 	}
-	if (t->stop_seq && (seq == UTRACE_SEQ_LATEST || seq == t->stop_seq)) {
+	/* One that is answered before it is told is told to nobody: by then the thread may run. */
+	if (under_way > t->stop_seq && (seq == UTRACE_SEQ_LATEST || seq == under_way)) {
+		t->stop_seq = under_way;
+		t->stops = true;
+	}
+	if (t->stops && (seq == UTRACE_SEQ_LATEST || seq == t->stop_seq)) {
 		held->seq[UTRACE_SLOT_ASYNC] = t->stop_seq;
-		t->stop_seq = 0;
+		t->stops = false;
 		t->notices &= ~(1u << UTRACE_NOTICE_STOPPED);
 	}
-	if (!t->held_seq && !t->stop_seq)
+	if (!t->held_seq && !t->stops)
 		t->notices &= ~(1u << UTRACE_NOTICE_AWAITED);
 	if (!t->notices)
 		list_del_init(&t->ready);
 }
 
 /*
- * A stop that was asked for and has not come to be: its owner has had the number from the call, so
- * it is published, though no notice tells of it yet.
+ * A stop that was asked for and may not have come to be: its owner has had the number from the
+ * call, so it is published, though no notice tells of it yet.  0: there is none.
  */
 static u64 session_stop_under_way(struct session_thread *t)
 {
@@ -51,6 +57,12 @@ static u64 session_stop_under_way(struct session_thread *t)
 
 	utrace_engine_state(t->engine, &state);
 	return state.seq[UTRACE_SLOT_ASYNC];
+}
+
+/* Not so the report's: its number may be of a callback that has not published its hold. */
+static bool session_answers_stop(u64 seq)
+{
+	return seq == UTRACE_SEQ_LATEST || UTRACE_SEQ_SLOT(seq) == UTRACE_SLOT_ASYNC;
 }
 
 /*
@@ -65,9 +77,6 @@ static int session_release(struct session_thread *t, u64 seq, u32 action, struct
 		return utrace_step(t->engine, seq, action);
 	if (seq != UTRACE_SEQ_LATEST)
 		return utrace_resume(t->engine, seq);
-	/* Not so the report's: its number may be of a callback that has not published its hold. */
-	if (!held->seq[UTRACE_SLOT_ASYNC])
-		held->seq[UTRACE_SLOT_ASYNC] = session_stop_under_way(t);
 	for (slot = 0; slot < 2 && !err; slot++) {
 		if (held->seq[slot])
 			err = utrace_resume(t->engine, held->seq[slot]);
@@ -78,6 +87,8 @@ static int session_release(struct session_thread *t, u64 seq, u32 action, struct
 static int session_go(struct session_thread *t, u64 seq, u32 action, bool foreign)
 {
 	struct utrace_session *session = t->owner->session;
+	/* Before the lock, under which the core tells of a stop with its own held. */
+	u64 under_way = session_answers_stop(seq) ? session_stop_under_way(t) : 0;
 	struct session_held held;
 	int err;
 
@@ -86,8 +97,9 @@ static int session_go(struct session_thread *t, u64 seq, u32 action, bool foreig
 		spin_unlock_irq(&session->lock);
 		return -ESRCH;
 	}
-	session_unhold(t, seq, &held);
+	session_unhold(t, seq, under_way, &held);
 	spin_unlock_irq(&session->lock);
+	utrace_gate(UTRACE_GATE_ANSWERED, utrace_engine_task(t->engine));
 
 	err = session_release(t, seq, action, &held);
 	if (err || !foreign)

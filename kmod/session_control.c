@@ -26,7 +26,7 @@ int session_detach(struct session_thread *t, enum utrace_gone_reason reason)
 		spin_unlock_irq(&t->owner->session->lock);
 		return -ESRCH;
 	}
-	session_unhold(t, UTRACE_SEQ_LATEST, &held);
+	session_unhold(t, UTRACE_SEQ_LATEST, 0, &held);
 	if (drop) {
 		session_thread_unlink(t);
 	} else if (!t->gone) {

@@ -283,7 +283,7 @@ void session_thread_unlink(struct session_thread *t)
 	lockdep_assert_held(&t->owner->session->lock);
 	t->linked = false;
 	t->held_seq = 0;
-	t->stop_seq = 0;
+	t->stops = false;
 	t->notices = 0;
 	list_del_init(&t->entry);
 	list_del_init(&t->ready);

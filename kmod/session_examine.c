@@ -82,7 +82,7 @@ static int session_begin_write(struct session_thread *t)
 	int err = 0;
 
 	spin_lock_irq(&t->owner->session->lock);
-	if (!t->linked || (!t->held_seq && !t->stop_seq))
+	if (!t->linked || (!t->held_seq && !t->stops))
 		err = -EINVAL;
 	else if (t->examined)
 		err = -EBUSY;

@@ -15,7 +15,7 @@ static void session_list_place(struct session_thread *t, struct utrace_info *inf
 	struct task_struct *task = utrace_engine_task(t->engine);
 
 	spin_lock_irq(&t->owner->session->lock);
-	if (t->held_seq || t->stop_seq)
+	if (t->held_seq || t->stops)
 		info->nr = max(syscall_get_nr(task, task_pt_regs(task)), -1);
 	if (session_has_signal(t))
 		info->signo = t->value;

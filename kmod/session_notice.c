@@ -135,7 +135,7 @@ static void session_fill(struct session_thread *t, struct utrace_notice *notice)
 		/* Before the hold that came after it. */
 		notice->type = UTRACE_NOTICE_RELEASED;
 		notice->seq = t->held_seq;
-		notice->result = t->stop_seq;
+		notice->result = t->stops ? t->stop_seq : 0;
 		notice->reason = t->handed_over ? UTRACE_RELEASED_HANDED_OVER :
 						  UTRACE_RELEASED_RESUMED;
 		t->handed_over = false;
@@ -179,7 +179,8 @@ static void session_untake(struct session_thread *t, const struct utrace_notice 
 {
 	spin_lock_irq(&t->owner->session->lock);
 	if (t->linked && (notice->type != UTRACE_NOTICE_HELD || t->held_seq == notice->seq) &&
-	    (notice->type != UTRACE_NOTICE_STOPPED || t->stop_seq == notice->seq))
+	    (notice->type != UTRACE_NOTICE_STOPPED ||
+	     (t->stops && t->stop_seq == notice->seq)))
 		session_post(t, notice->type);
 	spin_unlock_irq(&t->owner->session->lock);
 }

@@ -242,7 +242,7 @@ static void session_gone(struct session_thread *t, enum utrace_gone_reason reaso
 	if (t->linked && !t->gone) {
 		t->gone = true;
 		t->held_seq = 0;
-		t->stop_seq = 0;
+		t->stops = false;
 		t->notices &= ~((1u << UTRACE_NOTICE_HELD) | (1u << UTRACE_NOTICE_STOPPED) |
 				(1u << UTRACE_NOTICE_AWAITED));
 		t->reason = reason;
@@ -324,6 +324,7 @@ void session_stopped(struct session_thread *t, u64 seq)
 	news = t->linked && !t->gone && seq > t->stop_seq;
 	if (news) {
 		t->stop_seq = seq;
+		t->stops = true;
 		if (!t->held_seq)
 			t->since = jiffies;
 		session_post(t, UTRACE_NOTICE_STOPPED);
@@ -351,7 +352,7 @@ static bool session_report_debugger(struct utrace_engine *engine)
 	hand_over = (t->owner->flags & UTRACE_TARGET_HANDOVER) && !t->examined;
 	if (hand_over) {
 		t->held_seq = 0;
-		t->stop_seq = 0;
+		t->stops = false;
 		t->notices &= ~((1u << UTRACE_NOTICE_HELD) | (1u << UTRACE_NOTICE_STOPPED));
 		t->handed_over = true;
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 #include "tests/integration/device.h"
 #include "tests/integration/seed.h"
@@ -255,6 +256,49 @@ TEST_F(SeedStale, Seed10AResumeDoesNotEndPtracesStop) {
   EXPECT_TRUE(puppet_.Rests());
   EXPECT_EQ(ptrace(PTRACE_DETACH, puppet_.pid(), 0, 0), 0);
   EXPECT_TRUE(puppet_.GetsDone());
+}
+
+class SeedAnswered : public SeedTest, public testing::WithParamInterface<bool> {
+ protected:
+  Puppet puppet_;
+  Gates gates_{puppet_.pid()};
+  Device device_ = Device::Open();
+};
+
+INSTANTIATE_TEST_SUITE_P(Seed, SeedAnswered, testing::Bool());
+
+// One controller lets go of a stop that another asked for, before it has come to be: when it does,
+// the thread is about to run, and nobody is told that it stopped.
+TEST_P(SeedAnswered, Seed10AStopThatIsAnsweredBeforeIsNotTold) {
+  const int64_t engine = device_.Attach(puppet_.pid(), 0);
+  ASSERT_GT(engine, 0);
+  gates_.Arm("pre-sleep");
+  uint64_t seq = 0;
+  ASSERT_TRUE(StopAccepted(device_.Control(engine, puppet_.pid(), UTRACE_STOP, &seq)));
+  ASSERT_TRUE(gates_.Parked("pre-sleep"));
+  gates_.Arm("answered");
+  int answered = 1;
+  std::thread other([&] {
+    answered = device_.Resume(engine, puppet_.pid(), GetParam() ? seq : UTRACE_SEQ_LATEST);
+  });
+  EXPECT_TRUE(gates_.Parked("answered"));
+  gates_.Arm("asleep");
+  gates_.Open("pre-sleep");
+  EXPECT_TRUE(gates_.Parked("asleep"));
+  gates_.Open("answered");
+  other.join();
+  EXPECT_EQ(answered, 0);
+  EXPECT_TRUE(puppet_.Runs());
+  const utrace_notice told = device_.Next(100);
+  EXPECT_EQ(told.type, 0u) << ToString(told);
+
+  // What comes later is told.
+  ASSERT_TRUE(StopAccepted(device_.Control(engine, puppet_.pid(), UTRACE_STOP, &seq)));
+  const utrace_notice later = device_.Next();
+  EXPECT_EQ(later.type, UTRACE_NOTICE_STOPPED) << ToString(later);
+  EXPECT_EQ(later.seq, seq);
+  EXPECT_EQ(device_.Resume(later), 0);
+  EXPECT_TRUE(puppet_.Runs());
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ int bpf_utrace_resume(struct utrace_engine *engine, struct task_struct *task, u6
 int bpf_utrace_stop(struct utrace_engine *engine, struct task_struct *task, u64 *seq);
 int bpf_utrace_read_user(void *dst, u32 dst__sz, const void *src__ign);
 int bpf_utrace_read_user_str(void *dst, u32 dst__sz, const void *src__ign);
+bool bpf_utrace_is_on(const char *name__str);
 
 int utrace_bpf_kfuncs_init(void);
 

@@ -179,8 +179,7 @@ static void session_untake(struct session_thread *t, const struct utrace_notice 
 {
 	spin_lock_irq(&t->owner->session->lock);
 	if (t->linked && (notice->type != UTRACE_NOTICE_HELD || t->held_seq == notice->seq) &&
-	    (notice->type != UTRACE_NOTICE_STOPPED ||
-	     (t->stops && t->stop_seq == notice->seq)))
+	    (notice->type != UTRACE_NOTICE_STOPPED || (t->stops && t->stop_seq == notice->seq)))
 		session_post(t, notice->type);
 	spin_unlock_irq(&t->owner->session->lock);
 }

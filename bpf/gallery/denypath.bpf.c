@@ -6,9 +6,10 @@
  *	utracectl engine load denypath.bpf.o --path ~/.ssh --path /etc/shadow -f --pin -p 812
  *
  * The hooks are behind the lookup: links, "..", descriptors of directories, renames, bind mounts,
- * io_uring, and a name that is changed while it is read lead to the same file.  Opening is what it is
- * about, to execute too, and linking or moving what lies within, which would lead out.  A file that
- * was open before stays so; one in a directory may have a link elsewhere from before: name it itself.
+ * io_uring, and a name that is changed while it is read lead to the same file.  Opening is what it
+ * is about, to execute too, and linking or moving what lies within, which would lead out.  A file
+ * that was open before stays so; one in a directory may have a link elsewhere from before: name it
+ * itself.
  */
 #include "bpf/include/utrace_beside.bpf.h"
 #include "bpf/include/utrace_paths.bpf.h"
@@ -29,7 +30,7 @@ struct denial {
 	s32 tid;
 	char comm[16];
 	enum what what;
-	/* Of what was to be opened, as its root sees it, and empty if too long; or the name alone. */
+	/* Of what was to be opened, as its root sees it, empty if too long; or the name alone. */
 	char path[484];
 };
 

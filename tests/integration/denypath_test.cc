@@ -54,9 +54,8 @@ class DenyPath : public testing::Test {
 // What the tracee tries, with what each gives.
 std::string Ways(const std::string& shut) {
   std::string text = "free=0\n";
-  for (const char* way :
-       {"name", "write", "create", "deep", "list", "link", "dots", "reopen", "handle", "mount",
-        "exec", "ring", "worker", "poller"}) {
+  for (const char* way : {"name", "write", "create", "deep", "list", "link", "dots", "reopen",
+                          "handle", "mount", "exec", "ring", "worker", "poller"}) {
     text += way + ("=" + shut) + "\n";
   }
   text += "ring-free=0\n";
@@ -71,7 +70,8 @@ TEST_F(DenyPath, SmokeNoWayLeadsIn) {
   if (NotHere(ways)) return;
   EXPECT_EQ(ways.status, 0) << ways.err;
   EXPECT_EQ(ways.out, Ways("13"));
-  EXPECT_THAT(ways.err, HasSubstr("comm=\"opener\" what=opens path=\"" + root_ + "/shut/deep/file\""));
+  EXPECT_THAT(ways.err,
+              HasSubstr("comm=\"opener\" what=opens path=\"" + root_ + "/shut/deep/file\""));
   EXPECT_THAT(ways.err, HasSubstr("what=links path=\"file\""));
   EXPECT_THAT(ways.err, HasSubstr("what=renames path=\"file\""));
   EXPECT_THAT(ways.err, HasSubstr("comm=\"iou-wrk-"));
@@ -88,8 +88,8 @@ long Around(const CliResult& race) {
   return at == std::string::npos ? -1 : std::atol(race.out.c_str() + at + 7);
 }
 
-// It is not the name that is judged, which another thread may change once it was looked at: as a rule
-// on the argument finds out.
+// It is not the name that is judged, which another thread may change once it was looked at: as a
+// rule on the argument finds out.
 TEST_F(DenyPath, ANameThatChangesMeanwhileLeadsNowhere) {
   const char* tries = std::getenv("UTRACE_ROUNDS");
   const std::string count = tries ? tries : "20000";
@@ -100,19 +100,20 @@ TEST_F(DenyPath, ANameThatChangesMeanwhileLeadsNowhere) {
   EXPECT_THAT(engine.out, Not(HasSubstr("opened=0 "))) << "the thread does write";
   EXPECT_THAT(engine.out, Not(HasSubstr("refused=0 ")));
 
-  const CliResult advice = RunCli(
-      {"engine", "load", "/payload/engines/faultinject.bpf.o", "--set", "error=EACCES", "--if",
-       "call == openat && path ~ '*/shut/file'", "--", kOpener, "race", root_, count});
+  const CliResult advice = RunCli({"engine", "load", "/payload/engines/faultinject.bpf.o", "--set",
+                                   "error=EACCES", "--if", "call == openat && path ~ '*/shut/file'",
+                                   "--", kOpener, "race", root_, count});
   EXPECT_GT(Around(advice), std::atol(count.c_str()) / 10'000) << advice.out << advice.err;
-  std::printf("%s tries: the engine %sa rule on the argument %s", count.c_str(),
-              engine.out.c_str(), advice.out.c_str());
+  std::printf("%s tries: the engine %sa rule on the argument %s", count.c_str(), engine.out.c_str(),
+              advice.out.c_str());
 }
 
 // By its own number, so that a hard link is no way round, nor another name that it is given.
 TEST_F(DenyPath, AFileIsDeniedByAllItsNames) {
   std::filesystem::create_hard_link(root_ + "/shut/file", root_ + "/free/hard");
-  const std::string look = "for f in shut/file free/hard link; do cat $f >/dev/null; done; "
-                           "cat shut/deep/file >/dev/null && mv shut/deep free && echo moved";
+  const std::string look =
+      "for f in shut/file free/hard link; do cat $f >/dev/null; done; "
+      "cat shut/deep/file >/dev/null && mv shut/deep free && echo moved";
   const CliResult cat = Under({"--path", root_ + "/free/hard", "--set", "error=EIO"},
                               {"sh", "-c", "cd " + root_ + " && " + look});
   if (NotHere(cat)) return;
@@ -125,9 +126,8 @@ TEST_F(DenyPath, AFileIsDeniedByAllItsNames) {
 TEST_F(DenyPath, ItIsAboutWhomTheEngineIsOn) {
   Tracee tracee({"actor"});
   const std::string pid = std::to_string(tracee.pid());
-  const CliResult load =
-      RunCli({"engine", "load", kDeny, "--path", root_ + "/shut", "--pin", "--name", "mine", "-p",
-              pid});
+  const CliResult load = RunCli(
+      {"engine", "load", kDeny, "--path", root_ + "/shut", "--pin", "--name", "mine", "-p", pid});
   if (load.err.find("6.9 or later") != std::string::npos) return;
   ASSERT_EQ(load.status, 0) << load.err;
   const auto open = [&] { return tracee.Ask("open " + root_ + "/shut/file"); };

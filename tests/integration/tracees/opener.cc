@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// opener ways DIR: opens DIR/shut/file in all ways there are, and says what each gave. DIR/link leads
-// to it, DIR/hard is the same file.
-// opener race DIR TRIES: opens DIR/free/file while a thread writes "shut" over "free" and back, and
-// says how often it got the one that is shut.
+// opener ways DIR: opens DIR/shut/file in all ways there are, and says what each gave. DIR/link
+// leads to it, DIR/hard is the same file. opener race DIR TRIES: opens DIR/free/file while a thread
+// writes "shut" over "free" and back, and says how often it got the one that is shut.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -130,7 +129,7 @@ void TryWays(const std::string& dir) {
 }
 
 void Race(const std::string& dir, long tries) {
-  struct stat shut{};
+  struct stat shut {};
   stat((dir + "/shut/file").c_str(), &shut);
   alignas(64) char path[128] = {};
   // So that the word lies at a multiple of its size.
@@ -148,7 +147,7 @@ void Race(const std::string& dir, long tries) {
   long opened = 0, refused = 0, around = 0;
   for (long i = 0; i < tries; ++i) {
     const int fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
-    struct stat got{};
+    struct stat got {};
     if (fd < 0) {
       ++refused;
     } else {

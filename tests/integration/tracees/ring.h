@@ -53,8 +53,8 @@ class Ring {
   }
 
   long SubmitAndWait() const {
-    const unsigned flags = IORING_ENTER_GETEVENTS |
-                           (params_.flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0);
+    const unsigned flags =
+        IORING_ENTER_GETEVENTS | (params_.flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0);
     const long done = syscall(SYS_io_uring_enter, fd_, 1, 1, flags, nullptr, 0);
     return done < 0 ? -errno : done;
   }

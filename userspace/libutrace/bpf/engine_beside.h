@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs of other types in an engine's object, bpf/include/utrace_beside.bpf.h: attached as long as
-// this lives, or is pinned.
+// Programs of other types in an engine's object, bpf/include/utrace_beside.bpf.h: attached as long
+// as this lives, or is pinned.
 #ifndef UTRACE_LIBUTRACE_BPF_ENGINE_BESIDE_H_
 #define UTRACE_LIBUTRACE_BPF_ENGINE_BESIDE_H_
 

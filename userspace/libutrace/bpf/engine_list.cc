@@ -86,8 +86,7 @@ absl::StatusOr<std::optional<LoadedEngine>> Look(const btf* types, uint32_t link
   bpf_map_info about{};
   length = sizeof(about);
   if (!map || ::bpf_obj_get_info_by_fd(map.Get(), &about, &length) != 0) return std::nullopt;
-  const int value_type = btf__find_by_name_kind(
-      types, kEngineMapType, BTF_KIND_STRUCT);
+  const int value_type = btf__find_by_name_kind(types, kEngineMapType, BTF_KIND_STRUCT);
   if (value_type < 0 || about.btf_vmlinux_value_type_id != static_cast<uint32_t>(value_type)) {
     return std::nullopt;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where engines stay that outlive their loader: the engine's link, by which it is known, and those of
-// the programs beside it.
+// Where engines stay that outlive their loader: the engine's link, by which it is known, and those
+// of the programs beside it.
 #ifndef UTRACE_LIBUTRACE_BPF_ENGINE_PINS_H_
 #define UTRACE_LIBUTRACE_BPF_ENGINE_PINS_H_
 

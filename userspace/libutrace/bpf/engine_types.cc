@@ -41,8 +41,7 @@ absl::StatusOr<ModuleTypes> ReadModuleTypes() {
 }
 
 absl::StatusOr<size_t> EngineDataOffset(const btf* types) {
-  const btf_member* data =
-      FindMember(types, kEngineMapType, "data");
+  const btf_member* data = FindMember(types, kEngineMapType, "data");
   if (data == nullptr) {
     return ErrnoStatus(EOPNOTSUPP, "find the type of BPF engines in the utrace module",
                        "this kernel takes no such types from modules: it has to be 6.9 or later");

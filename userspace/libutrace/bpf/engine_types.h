@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an engine in BPF is to the kernel: struct utrace_bpf_engine_ops, in the module's types and in an
-// object's.
+// What an engine in BPF is to the kernel: struct utrace_bpf_engine_ops, in the module's types and
+// in an object's.
 #ifndef UTRACE_LIBUTRACE_BPF_ENGINE_TYPES_H_
 #define UTRACE_LIBUTRACE_BPF_ENGINE_TYPES_H_
 

@@ -7,17 +7,6 @@
 #include "bpf_engine.h"
 #include "compat/worker.h"
 
-static bool is_on_thread(const struct bpf_engine *be)
-{
-	struct utrace_engine *engine;
-
-	engine = utrace_attach_task(current, UTRACE_ATTACH_MATCH_OPS, &be->core, NULL, NULL);
-	if (IS_ERR(engine))
-		return false;
-	utrace_engine_put(engine);
-	return true;
-}
-
 /* What a worker does it does for its process, of which nobody says for which thread. */
 static bool is_on_process(struct bpf_engine *be)
 {
@@ -49,7 +38,7 @@ bool bpf_engine_on_current(const char *name)
 		map = srcu_dereference(be->map, &bpf_maps);
 		if (!map || strcmp(map->name, name))
 			continue;
-		on = utrace_task_is_kernel(current) ? is_on_process(be) : is_on_thread(be);
+		on = utrace_task_is_kernel(current) ? is_on_process(be) : bpf_engine_is_on(be, current);
 		break;
 	}
 	srcu_read_unlock(&bpf_maps, idx);

@@ -183,9 +183,8 @@ struct bpf_joiner {
 	struct bpf_engine *be;
 };
 
-static bool bpf_joiner_has(struct utrace_joiner *joiner, struct task_struct *task)
+bool bpf_engine_is_on(const struct bpf_engine *be, struct task_struct *task)
 {
-	struct bpf_engine *be = container_of(joiner, struct bpf_joiner, joiner)->be;
 	struct utrace_engine *engine;
 
 	engine = utrace_attach_task(task, UTRACE_ATTACH_MATCH_OPS, &be->core, NULL, NULL);
@@ -193,6 +192,11 @@ static bool bpf_joiner_has(struct utrace_joiner *joiner, struct task_struct *tas
 		return false;
 	utrace_engine_put(engine);
 	return true;
+}
+
+static bool bpf_joiner_has(struct utrace_joiner *joiner, struct task_struct *task)
+{
+	return bpf_engine_is_on(container_of(joiner, struct bpf_joiner, joiner)->be, task);
 }
 
 static int bpf_joiner_join(struct utrace_joiner *joiner, struct task_struct *task)

@@ -90,6 +90,9 @@ static inline void bpf_thread_stopped(struct bpf_thread *t)
 /* One thread joins; @how: UTRACE_ATTACH_INHERIT from its creator's clone report, or 0. */
 int bpf_join(struct bpf_engine *be, struct task_struct *task, u32 how);
 
+/* Is it on @task?  May sleep. */
+bool bpf_engine_is_on(const struct bpf_engine *be, struct task_struct *task);
+
 /* Off all threads, for good.  May sleep. */
 void bpf_engine_leave(struct bpf_engine *be);
 

@@ -101,7 +101,7 @@ struct session_thread {
 	struct list_head ready;
 	/* The number of the report that holds it; 0: none. */
 	u64 held_seq;
-	/* The latest asynchronous stop that was told, or answered before: holds it if it stops. */
+	/* The latest asynchronous stop that was told, or was answered before that; 0: none. */
 	u64 stop_seq;
 	/* Jiffies of the hold. */
 	u32 since;
@@ -118,6 +118,7 @@ struct session_thread {
 	u8 reason;
 	u8 missed_errno;
 	bool linked : 1;
+	/* That stop is not answered. */
 	bool stops : 1;
 	bool gone : 1;
 	/* The last release, for a notice of it, was to a debugger. */
@@ -253,7 +254,7 @@ bool session_settle(struct session_thread *t);
 /*
  * Under the lock: the session forgets that it holds the thread, at @seq or at all
  * (UTRACE_SEQ_LATEST). Always before the core lets it go: who touches its registers looks at
- * that.
+ * that.  @under_way: a stop of which it may not have been told yet, which counts; 0: none.
  */
 void session_unhold(struct session_thread *t, u64 seq, u64 under_way, struct session_held *held);
 /* @foreign: its owner is told. */

@@ -36,7 +36,7 @@ static __always_inline bool utrace_is_on(void)
 /* What a security program returns; the verifier takes 0 and errnos alone. */
 static __always_inline int utrace_refuse(int error)
 {
-	long positive = error & 4095;
+	long positive = (error & 4095) ?: 1;
 	long result = 0;
 
 	/* Nothing follows for the verifier from a negation, which the compiler would make of it. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * For an object that is about files and directories which the user names: utracectl engine load
- * --path.  They are told apart as objects, so that no other name, link or mount leads around it.
+ * --path.  They are told apart as objects, whatever they are called; only a hard link that lies
+ * elsewhere is not within the directory of the other.
  */
 #ifndef UTRACE_PATHS_BPF_H
 #define UTRACE_PATHS_BPF_H
@@ -33,16 +34,21 @@ static __always_inline u32 utrace_paths_renames(void)
 	return renames;
 }
 
-/* -1: too deep to say. */
+/* -1: it cannot be said, for it lies too deep. */
 static __always_inline int utrace_paths_go_up(const struct dentry *dentry)
 {
 	const struct dentry *parent;
+	const struct inode *inode;
 	struct utrace_path path;
 	int i;
 
 	for (i = 0; i < UTRACE_PATHS_DEPTH; i++) {
-		path.dev = dentry->d_inode->i_sb->s_dev;
-		path.ino = dentry->d_inode->i_ino;
+		inode = dentry->d_inode;
+		/* What is opened, linked or moved has one: newer verifiers do not know that. */
+		if (!inode)
+			return -1;
+		path.dev = inode->i_sb->s_dev;
+		path.ino = inode->i_ino;
 		if (bpf_map_lookup_elem(&utrace_paths, &path))
 			return 1;
 		parent = dentry->d_parent;

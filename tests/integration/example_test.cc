@@ -18,15 +18,11 @@ namespace {
 class Example : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = "/tmp/example.XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root_ = name;
     ASSERT_EQ(mkdir(Real().c_str(), 0755), 0);
     for (const char* file : {"hello", "other", "secret"}) {
       std::ofstream(Real() + "/" + file) << "this is " << file << "\n";
     }
   }
-  ~Example() override { std::filesystem::remove_all(root_); }
 
   std::string Real() const { return root_ + "/real"; }
   std::string Virtual() const { return root_ + "/virtual"; }
@@ -45,7 +41,8 @@ class Example : public testing::Test {
     return {status, program.Out(), program.Err()};
   }
 
-  std::string root_;
+  const TempFolder folder_;
+  const std::string root_ = folder_.path();
 };
 
 TEST_F(Example, PathsAreRewritten) {

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -199,6 +200,12 @@ unsigned long WordOf(pid_t pid, uintptr_t address) {
   iovec remote{reinterpret_cast<void*>(address), sizeof(word)};
   return process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(word) ? word : 0;
 }
+
+TempFolder::TempFolder() {
+  if (mkdtemp(path_.data()) == nullptr) abort();
+}
+
+TempFolder::~TempFolder() { std::filesystem::remove_all(path_); }
 
 bool Eventually(const std::function<bool()>& is_so, int timeout_ms) {
   const auto end = EndOf(timeout_ms);

@@ -44,6 +44,20 @@ class Tracee {
   std::string heard_;
 };
 
+// An empty folder in /tmp, gone with the object and all that is in it.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/test.XXXXXX";
+};
+
 // A child of our own that runs @body and ends with what it returns.
 class Fork {
  public:

@@ -117,6 +117,9 @@ class SeedTriangle : public SeedDeath, public testing::WithParamInterface<Moment
     Die();
     if (GetParam().reaper) {
       ASSERT_TRUE(IsZombie());
+      // Which it is before its end is told.
+      ASSERT_TRUE(Eventually([&] { return Heard() == Calls{"1 death"}; }));
+      ASSERT_TRUE(Eventually([&] { return a_.SetEvents(kDeath | kReap) == 0; }));
       reaper_ = ReapInThread();
     }
     ASSERT_TRUE(gates_.Parked(GetParam().gate));

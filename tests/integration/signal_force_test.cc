@@ -30,16 +30,11 @@ class ForcedSignal : public SignalStop {
  protected:
   ForcedSignal() {
     std::getline(std::ifstream(kPattern), pattern_);
-    std::string name = "/tmp/cores-XXXXXX";
-    folder_ = mkdtemp(name.data());
-    std::ofstream(kPattern) << folder_.string() << "/core";
+    std::ofstream(kPattern) << folder_.path() << "/core";
     const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
     prlimit(tracee_.pid(), RLIMIT_CORE, &all, nullptr);
   }
-  ~ForcedSignal() override {
-    std::ofstream(kPattern) << pattern_;
-    std::filesystem::remove_all(folder_);
-  }
+  ~ForcedSignal() override { std::ofstream(kPattern) << pattern_; }
   utrace_notice SentAndHeld(int signo = SIGUSR1, uint32_t event = UTRACE_EVENT(SIGNAL)) {
     Send(signo);
     return Held(event, signo);
@@ -52,14 +47,14 @@ class ForcedSignal : public SignalStop {
   std::string Ends() {
     const int status = tracee_.Wait();
     if (!WIFSIGNALED(status)) return "status " + std::to_string(status);
-    EXPECT_EQ(std::filesystem::is_empty(folder_), !WCOREDUMP(status));
+    EXPECT_EQ(std::filesystem::is_empty(folder_.path()), !WCOREDUMP(status));
     return (WCOREDUMP(status) ? "core " : "ended ") + std::to_string(WTERMSIG(status));
   }
 
  private:
   static constexpr const char* kPattern = "/proc/sys/kernel/core_pattern";
   std::string pattern_;
-  std::filesystem::path folder_;
+  const TempFolder folder_;
 };
 
 std::string Ended(int signo) { return "ended " + std::to_string(signo); }

@@ -89,6 +89,11 @@ absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::Open(const std::stri
   std::memcpy(&text, value + name->offset / 8, sizeof(text));
   found->name_ = TextOf(text);
   if (found->name_.empty()) return ErrnoStatus(EINVAL, what, "its engine has no .name");
+  if (!IsEngineName(found->name_)) {
+    return ErrnoStatus(EINVAL, what,
+                       absl::StrCat("its engine's .name, '", found->name_,
+                                    "', has other characters than letters, digits, - and _"));
+  }
   if (!expression.empty()) RETURN_IF_ERROR(choice.Tell(found->object_.get()));
   return found;
 }
@@ -147,9 +152,10 @@ absl::StatusOr<char*> EngineObject::Member(const char* member, size_t size) {
 }
 
 absl::Status EngineObject::SetName(const std::string& name) {
-  if (name.empty() || name.size() >= UTRACE_BPF_NAME_SIZE) {
+  if (!IsEngineName(name) || name.size() >= UTRACE_BPF_NAME_SIZE) {
     return ErrnoStatus(EINVAL, absl::StrCat("call an engine '", name, "'"),
-                       absl::StrCat("a name has 1 to ", UTRACE_BPF_NAME_SIZE - 1, " characters"));
+                       absl::StrCat("a name has 1 to ", UTRACE_BPF_NAME_SIZE - 1,
+                                    " letters, digits, - and _"));
   }
   ASSIGN_OR_RETURN(char* member, Member("name", UTRACE_BPF_NAME_SIZE));
   std::memset(member, 0, UTRACE_BPF_NAME_SIZE);
@@ -216,7 +222,7 @@ absl::Status EngineObject::Load() {
 }
 
 absl::Status EngineObject::Attach() {
-  RETURN_IF_ERROR(TellPaths(object_.get(), paths_));
+  RETURN_IF_ERROR(TellPaths(object_.get(), name_, paths_));
   // First, so that there is nobody whom the engine is on and they are not.
   RETURN_IF_ERROR(beside_.Attach(object_.get()));
   LibbpfLog log;
@@ -241,7 +247,7 @@ absl::Status EngineObject::Attach() {
 }
 
 absl::Status EngineObject::ReplaceBy(EngineObject* next) {
-  RETURN_IF_ERROR(TellPaths(next->object_.get(), next->paths_));
+  RETURN_IF_ERROR(TellPaths(next->object_.get(), name_, next->paths_));
   RETURN_IF_ERROR(next->beside_.Attach(next->object_.get()));
   LibbpfLog log;
   const int failed = bpf_link__update_map(link_.get(), next->map_);

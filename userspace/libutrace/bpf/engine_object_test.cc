@@ -39,6 +39,26 @@ TEST(EngineObject, OptionsAreWhatTheirTypesAndTagsSay) {
   EXPECT_THAT(Opened("recorder")->Options(), ElementsAre("hold_at=-1", "leave=false"));
 }
 
+// A name is that of a file, and of a folder that is removed with all that is in it.
+TEST(EngineObject, ANameLeadsNowhereElse) {
+  const auto engine = Opened("faultinject");
+  for (const char* bad : {"", ".", "..", "../x", "a/b", "a.b", "a b", "0123456789abcdef"}) {
+    const absl::Status status = engine->SetName(bad);
+    EXPECT_EQ(ErrnoOf(status), EINVAL) << bad;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("1 to 15 letters, digits, - and _"));
+    EXPECT_EQ(engine->Name(), "faultinject");
+  }
+  EXPECT_TRUE(engine->SetName("mine-2_B").ok());
+  EXPECT_EQ(engine->Name(), "mine-2_B");
+}
+
+// What the loader says of itself is no option.
+TEST(EngineObject, ItsNameIsNoOption) {
+  const auto engine = Opened("denypath");
+  EXPECT_THAT(engine->Options(), ElementsAre("error=EACCES"));
+  EXPECT_EQ(ErrnoOf(engine->Set("utrace_name", "x")), ENOENT);
+}
+
 TEST(EngineObject, WhatIsNoneOfAnOptionsValuesChangesNothing) {
   const struct {
     const char* object;

@@ -65,19 +65,20 @@ absl::StatusOr<utrace_path> IdentifyPath(const std::string& path) {
   return utrace_path{*device, *inode};
 }
 
-absl::Status TellPaths(const bpf_object* object, const std::vector<utrace_path>& paths) {
-  constexpr char kWhat[] = "choose its files";
+absl::Status TellPaths(const bpf_object* object, const std::string& engine,
+                       const std::vector<utrace_path>& paths) {
+  const std::string what = absl::StrCat("tell engine ", engine, " its files");
   const bpf_map* map = bpf_object__find_map_by_name(object, kMap);
   if (map == nullptr && paths.empty()) return absl::OkStatus();
-  if (map == nullptr) return ErrnoStatus(EINVAL, kWhat, "it is an engine that takes no --path");
-  if (paths.empty()) return ErrnoStatus(EINVAL, kWhat, "say by --path which it is about");
+  if (map == nullptr) return ErrnoStatus(EINVAL, what, "it takes no --path");
+  if (paths.empty()) return ErrnoStatus(EINVAL, what, "say by --path which they are");
   if (paths.size() > UTRACE_PATHS) {
-    return ErrnoStatus(E2BIG, kWhat, absl::StrCat("it takes at most ", UTRACE_PATHS));
+    return ErrnoStatus(E2BIG, what, absl::StrCat("it takes at most ", UTRACE_PATHS));
   }
   for (const utrace_path& path : paths) {
     const uint32_t value = 1;
     if (::bpf_map_update_elem(bpf_map__fd(map), &path, &value, BPF_ANY) != 0) {
-      return LastErrno(kWhat);
+      return LastErrno(what);
     }
   }
   return absl::OkStatus();

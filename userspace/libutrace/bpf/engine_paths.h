@@ -18,9 +18,10 @@ namespace utrace {
 // others to stat.
 absl::StatusOr<utrace_path> IdentifyPath(const std::string& path);
 
-// Of an object that was loaded. EINVAL: it is about no paths, or there is none and it has to be
-// told.
-absl::Status TellPaths(const bpf_object* object, const std::vector<utrace_path>& paths);
+// Of the object of that engine, which was loaded. EINVAL: it is about no paths, or there is none
+// and it has to be told.
+absl::Status TellPaths(const bpf_object* object, const std::string& engine,
+                       const std::vector<utrace_path>& paths);
 
 }  // namespace utrace
 

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
@@ -36,8 +38,15 @@ absl::Status Pin(const std::string& what, bpf_link* link, const std::string& pin
 
 }  // namespace
 
+bool IsEngineName(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char letter) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(letter)) || letter == '_' ||
+           letter == '-';
+  });
+}
+
 bool EngineIsPinned(const std::string& name) {
-  return ::access(EnginePin(name).c_str(), F_OK) == 0;
+  return IsEngineName(name) && ::access(EnginePin(name).c_str(), F_OK) == 0;
 }
 
 absl::Status PinEngine(const std::string& name, bpf_link* link) {
@@ -53,6 +62,8 @@ absl::Status PinBesideEngine(const std::string& name, const std::string& program
 }
 
 absl::Status RemoveEnginePins(const std::string& name) {
+  // Of another loader than ours it may be called anything.
+  if (!IsEngineName(name)) return absl::OkStatus();
   for (const std::string& pin : {EnginePin(name), absl::StrCat(kBeside, "/", name)}) {
     std::error_code error;
     std::filesystem::remove_all(pin, error);

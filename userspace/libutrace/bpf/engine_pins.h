@@ -12,6 +12,9 @@ struct bpf_link;
 
 namespace utrace {
 
+// Whether files may have this name: no other is ever looked for, nor removed.
+bool IsEngineName(const std::string& name);
+
 bool EngineIsPinned(const std::string& name);
 
 absl::Status PinEngine(const std::string& name, bpf_link* link);

@@ -164,9 +164,10 @@ absl::Status Verify(const std::string& file, bool log) {
   const absl::Status status = engine->Load();
   if (log && !engine->Log().empty()) std::fprintf(stderr, "%s\n", engine->Log().c_str());
   RETURN_IF_ERROR(status);
+  const std::vector<std::string> events = EventNames(engine->Events());
   std::printf("%s: this kernel takes engine %s, which hears of %s\n", file.c_str(),
               Described(*engine).c_str(),
-              absl::StrJoin(EventNames(engine->Events()), ", ").c_str());
+              events.empty() ? "no event" : absl::StrJoin(events, ", ").c_str());
   return absl::OkStatus();
 }
 

@@ -78,6 +78,15 @@ TEST_F(DenyPath, SmokeNoWayLeadsIn) {
   EXPECT_EQ(bare.Out(), Ways("0"));
 }
 
+// So many tries, of a millisecond at most, and nobody reads of them.
+CliResult RunRace(Cli::Args options, const std::string& root, const std::string& tries) {
+  options.insert(options.begin(), {"engine", "load"});
+  options.insert(options.end(), {"-o", "/dev/null", "--", kOpener, "race", root, tries});
+  Cli race(options);
+  const int status = race.Wait(30'000 + std::atoi(tries.c_str()));
+  return {status, race.Out(), race.Err()};
+}
+
 // How often a thread that changes the name meanwhile got the tracee what it may not have.
 long Around(const CliResult& race) {
   const size_t at = race.out.find("around=");
@@ -90,16 +99,16 @@ long Around(const CliResult& race) {
 TEST_F(DenyPath, ANameThatChangesMeanwhileLeadsNowhere) {
   const char* tries = std::getenv("UTRACE_ROUNDS");
   const std::string count = tries ? tries : "20000";
-  const Cli::Args race{kOpener, "race", root_, count};
-  const CliResult engine = Under({"--path", root_ + "/shut"}, race);
+  const CliResult engine = RunRace({kDeny, "--path", root_ + "/shut"}, root_, count);
   if (NotHere(engine)) return;
   EXPECT_EQ(Around(engine), 0) << engine.out;
   EXPECT_THAT(engine.out, Not(HasSubstr("opened=0 "))) << "the thread does write";
   EXPECT_THAT(engine.out, Not(HasSubstr("refused=0 ")));
 
-  const CliResult advice = RunCli({"engine", "load", "/payload/engines/faultinject.bpf.o", "--set",
-                                   "error=EACCES", "--if", "call == openat && path ~ '*/shut/file'",
-                                   "--", kOpener, "race", root_, count});
+  const CliResult advice =
+      RunRace({"/payload/engines/faultinject.bpf.o", "--set", "error=EACCES", "--if",
+               "call == openat && path ~ '*/shut/file'"},
+              root_, count);
   EXPECT_GT(Around(advice), std::atol(count.c_str()) / 10'000) << advice.out << advice.err;
   std::printf("%s tries: the engine %sa rule on the argument %s", count.c_str(), engine.out.c_str(),
               advice.out.c_str());

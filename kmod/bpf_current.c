@@ -38,7 +38,8 @@ bool bpf_engine_on_current(const char *name)
 		map = srcu_dereference(be->map, &bpf_maps);
 		if (!map || strcmp(map->name, name))
 			continue;
-		on = utrace_task_is_kernel(current) ? is_on_process(be) : bpf_engine_is_on(be, current);
+		on = utrace_task_is_kernel(current) ? is_on_process(be) :
+						      bpf_engine_is_on(be, current);
 		break;
 	}
 	srcu_read_unlock(&bpf_maps, idx);

@@ -458,7 +458,7 @@ TEST_F(CliEngine, WhatCannotBeDoneIsSaidOnce) {
       {Load({"--set", "every=-1"}), "it takes a number"},
       {Load({"--set", "every=4294967296"}), "it has 4 bytes"},
       {Load({"--set", "what=1"}), "it has call, error, every, after"},
-      {Load({"--name", "much-too-long-a-name"}), "a name has 1 to 15 characters"},
+      {Load({"--name", "much-too-long-a-name"}), "a name has 1 to 15 letters, digits, - and _"},
       {{"engine", "load", "/etc/passwd", "-p", "1"}, "it is no BPF object"},
       {{"engine", "load", "/no/such.bpf.o", "-p", "1"}, "read /no/such.bpf.o: No such file"},
       {{"engine", "load", kFaults, "-p", "4194304"}, "4194304"},

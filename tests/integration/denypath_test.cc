@@ -105,10 +105,9 @@ TEST_F(DenyPath, ANameThatChangesMeanwhileLeadsNowhere) {
   EXPECT_THAT(engine.out, Not(HasSubstr("opened=0 "))) << "the thread does write";
   EXPECT_THAT(engine.out, Not(HasSubstr("refused=0 ")));
 
-  const CliResult advice =
-      RunRace({"/payload/engines/faultinject.bpf.o", "--set", "error=EACCES", "--if",
-               "call == openat && path ~ '*/shut/file'"},
-              root_, count);
+  const CliResult advice = RunRace({"/payload/engines/faultinject.bpf.o", "--set", "error=EACCES",
+                                    "--if", "call == openat && path ~ '*/shut/file'"},
+                                   root_, count);
   EXPECT_GT(Around(advice), std::atol(count.c_str()) / 10'000) << advice.out << advice.err;
   std::printf("%s tries: the engine %sa rule on the argument %s", count.c_str(), engine.out.c_str(),
               advice.out.c_str());
@@ -120,8 +119,10 @@ TEST_F(DenyPath, AFileIsDeniedByAllItsNames) {
   const std::string look =
       "for f in shut/file free/hard link; do cat $f >/dev/null; done; "
       "cat shut/deep/file >/dev/null && mv shut/deep free && echo moved";
-  const CliResult cat = Under({"--path", root_ + "/free/hard", "--set", "error=EIO"},
-                              {"sh", "-c", "cd " + root_ + " && " + look});
+  // What the engine tells goes elsewhere, or it would stand in the middle of what cat says.
+  const CliResult cat =
+      Under({"--path", root_ + "/free/hard", "--set", "error=EIO", "-o", "/dev/null"},
+            {"sh", "-c", "cd " + root_ + " && " + look});
   if (NotHere(cat)) return;
   for (const char* name : {"shut/file", "free/hard", "link"}) {
     EXPECT_THAT(cat.err, HasSubstr(std::string("cat: ") + name + ": Input/output error"));
@@ -151,9 +152,10 @@ TEST_F(DenyPath, ItIsAboutWhomTheEngineIsOn) {
 TEST_F(DenyPath, WhatCannotBeIsRefused) {
   if (NotHere(Under({"--path", root_}, {"true"}))) return;
   const CliResult taken = RunCli({"engine", "verify", kDeny});
-  EXPECT_THAT(taken.out, HasSubstr("denypath (error=EACCES), which hears of no event")) << taken.err;
+  EXPECT_THAT(taken.out, HasSubstr("denypath (error=EACCES), which hears of no event"))
+      << taken.err;
   const CliResult none = Under({}, {"true"});
-  EXPECT_THAT(none.err, HasSubstr("tell engine denypath its files: Invalid argument: say by --path which they are"));
+  EXPECT_THAT(none.err, HasSubstr("tell engine denypath its files: say by --path which they are"));
   EXPECT_THAT(Under({"--path", root_ + "/nosuch"}, {"true"}).err,
               HasSubstr("find " + root_ + "/nosuch: No such file or directory"));
   const CliResult other = RunCli({"engine", "load", "/payload/engines/faultinject.bpf.o", "--path",

@@ -153,9 +153,9 @@ absl::StatusOr<char*> EngineObject::Member(const char* member, size_t size) {
 
 absl::Status EngineObject::SetName(const std::string& name) {
   if (!IsEngineName(name) || name.size() >= UTRACE_BPF_NAME_SIZE) {
-    return ErrnoStatus(EINVAL, absl::StrCat("call an engine '", name, "'"),
-                       absl::StrCat("a name has 1 to ", UTRACE_BPF_NAME_SIZE - 1,
-                                    " letters, digits, - and _"));
+    return ErrnoStatus(
+        EINVAL, absl::StrCat("call an engine '", name, "'"),
+        absl::StrCat("a name has 1 to ", UTRACE_BPF_NAME_SIZE - 1, " letters, digits, - and _"));
   }
   ASSIGN_OR_RETURN(char* member, Member("name", UTRACE_BPF_NAME_SIZE));
   std::memset(member, 0, UTRACE_BPF_NAME_SIZE);

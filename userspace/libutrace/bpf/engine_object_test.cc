@@ -8,6 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "include/uapi/utrace.h"
 #include "userspace/base/errno_status.h"
 
 namespace utrace {

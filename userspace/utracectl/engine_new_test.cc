@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "include/uapi/utrace.h"
 #include "userspace/libutrace/bpf/engine_object.h"
 
 namespace utrace {

@@ -112,14 +112,18 @@ constexpr Moment kMoments[] = {
 class SeedTriangle : public SeedDeath, public testing::WithParamInterface<Moment> {
  protected:
   void ParkAtMoment() {
+    Seed other;
     Attach(kDeath | kReap);
+    if (GetParam().reaper) {
+      ASSERT_EQ(other.Attach(pid_), 0);
+    }
     gates_.Arm(GetParam().gate);
     Die();
     if (GetParam().reaper) {
       ASSERT_TRUE(IsZombie());
-      // Which it is before its end is told.
+      // Which it is before its end is told; while that is so, nobody is let go at once.
       ASSERT_TRUE(Eventually([&] { return Heard() == Calls{"1 death"}; }));
-      ASSERT_TRUE(Eventually([&] { return a_.SetEvents(kDeath | kReap) == 0; }));
+      ASSERT_TRUE(Eventually([&] { return other.Control(UTRACE_DETACH) == 0; }));
       reaper_ = ReapInThread();
     }
     ASSERT_TRUE(gates_.Parked(GetParam().gate));

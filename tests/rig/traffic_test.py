@@ -51,6 +51,15 @@ class TrafficTest(unittest.TestCase):
         run.terminate()
         run.communicate(timeout=60)
 
+    def test_seconds_are_as_long_there_as_here(self):
+        run = subprocess.Popen(VM_RUN + ["--", "sh", "-c", "echo begin; sleep 3; echo end"], stdout=subprocess.PIPE)
+        self.assertEqual(run.stdout.readline(), b"begin\n")
+        begin = time.monotonic()
+        self.assertEqual(run.stdout.readline(), b"end\n")
+        # What is late on a busy machine is the output, and of both lines.
+        self.assertGreater(time.monotonic() - begin, 2)
+        self.assertEqual(run.wait(60), 0)
+
     def test_copied_folder_is_the_same(self):
         with tempfile.TemporaryDirectory() as folder:
             top = pathlib.Path(folder) / "a folder"

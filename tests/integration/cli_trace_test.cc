@@ -116,9 +116,12 @@ TEST_F(CliTraceTest, HoldsOfOthersAreShownAtTheirPlace) {
   ASSERT_TRUE(trace.Says("--- utrace: resumed ---\n"));
   trace.Kill(SIGINT);
   EXPECT_EQ(trace.Wait(), 0);
-  EXPECT_THAT(trace.Out(), HasSubstr("--- utrace: held at the entry of openat ---\n"
-                                     "--- utrace: resumed ---\n"
-                                     "openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY) = "));
+  // A call that is held for longer than a moment is told as unfinished meanwhile.
+  EXPECT_THAT(trace.Out(),
+              ContainsRegex("--- utrace: held at the entry of openat ---\n"
+                            "(openat\\([^\n]*, O_RDONLY <unfinished \\.\\.\\.>\n)?"
+                            "--- utrace: resumed ---\n"
+                            "(openat\\([^\n]*, O_RDONLY|<\\.\\.\\. openat resumed>)\\) +="));
 }
 
 TEST_F(CliTraceTest, TheReapingOfAProcessIsTheLastOfIt) {

@@ -24,6 +24,7 @@ BUILD = {
     "libelf-dev": "libbpf and the BTF tools",
     "zlib1g-dev": "libbpf is linked to it",
     "libbpfcc-dev": "symbol names for addresses",
+    "libdw-dev": "finds the callers on a stack",
     "clang-14": "compiles the BPF programs",
     "llvm-14": "strips the BPF programs",
     "pahole": "gives the kernel module its BTF",

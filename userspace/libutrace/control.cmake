@@ -2,7 +2,7 @@
 # The control plane: sessions on the module's device.
 add_library(utrace_control STATIC
   brake.cc char_device.cc control_names.cc engine.cc engine_view.cc interrupt_effect.cc machine.cc
-  memory.cc process_info.cc registers.cc session.cc)
+  memory.cc process_info.cc process_maps.cc registers.cc session.cc)
 target_compile_definitions(utrace_control PUBLIC UTRACE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(utrace_control
   PUBLIC utrace_base absl::span absl::status absl::statusor absl::strings absl::time

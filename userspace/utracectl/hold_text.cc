@@ -90,4 +90,20 @@ std::string DoingText(pid_t tid) {
   }
 }
 
+std::string StateText(const ThreadView& thread) {
+  for (const utrace_info& info : thread.engines) {
+    if (!IsAsleep(info)) continue;
+    const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
+    return absl::StrCat(
+        "held ",
+        PlaceText(at_event ? info.event : 0, info.nr, Abi::kX8664, static_cast<int>(info.signo)),
+        info.debugger != 0 ? ", its ptracer waits" : "");
+  }
+  const std::string doing = DoingText(thread.info.tid);
+  for (const utrace_info& info : thread.engines) {
+    if (IsHeld(info)) return absl::StrCat(doing, ", to be held");
+  }
+  return doing;
+}
+
 }  // namespace utrace

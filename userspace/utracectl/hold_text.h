@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "include/uapi/utrace.h"
+#include "userspace/libutrace/engine_view.h"
 
 namespace utrace {
 
@@ -33,6 +34,9 @@ std::string DebuggerText(pid_t tid);
 
 // "blocked in epoll_wait", "running".
 std::string DoingText(pid_t tid);
+
+// The same, or where it is held: "held at the entry of openat".
+std::string StateText(const ThreadView& thread);
 
 }  // namespace utrace
 

@@ -14,6 +14,7 @@ Run DefineStop(CLI::App& app);
 Run DefineHold(CLI::App& app);
 Run DefineResume(CLI::App& app);
 Run DefinePs(CLI::App& app);
+Run DefineStack(CLI::App& app);
 Run DefineEngine(CLI::App& app);
 Run DefineStatus(CLI::App& app);
 Run DefineDoctor(CLI::App& app);
@@ -66,6 +67,13 @@ inline constexpr Command kPsCommand = {
     "  utracectl ps -p 812\n"
     "  utracectl ps -j | jq 'select(.engines[].hold)'",
     Command::kNoProgram, DefinePs};
+
+inline constexpr Command kStackCommand = {
+    "stack", "show what the threads of a process are in the middle of, without disturbing it",
+    "  utracectl stack 812                         all threads, as they were at one moment\n"
+    "  utracectl stack 812/815 -v                  one thread; lines of source, build ids\n"
+    "  utracectl stack -j 812 | jq -r '.frames[0].symbol' | sort | uniq -c",
+    Command::kNoProgram, DefineStack};
 
 inline constexpr Command kEngineCommand = {
     "engine", "list, show and detach engines, also those of others; load engines in BPF",

@@ -15,7 +15,6 @@
 #include "userspace/utracectl/commands/commands.h"
 #include "userspace/utracectl/hold_text.h"
 #include "userspace/utracectl/output/control_json.h"
-#include "userspace/utracectl/output/place_text.h"
 #include "userspace/utracectl/output/table.h"
 
 namespace utrace {
@@ -33,22 +32,6 @@ absl::StatusOr<std::vector<utrace_info>> Ask(pid_t pid) {
   if (ErrnoOf(session.status()) != ENOENT) return session.status();
   PrintNote("note: the utrace module is not loaded, so no thread has engines of it");
   return std::vector<utrace_info>();
-}
-
-std::string StateText(const ThreadView& thread) {
-  for (const utrace_info& info : thread.engines) {
-    if (!IsAsleep(info)) continue;
-    const bool at_event = info.flags & UTRACE_INFO_HELD_REPORT;
-    return absl::StrCat(
-        "held ",
-        PlaceText(at_event ? info.event : 0, info.nr, Abi::kX8664, static_cast<int>(info.signo)),
-        info.debugger != 0 ? ", its ptracer waits" : "");
-  }
-  const std::string doing = DoingText(thread.info.tid);
-  for (const utrace_info& info : thread.engines) {
-    if (IsHeld(info)) return absl::StrCat(doing, ", to be held");
-  }
-  return doing;
 }
 
 std::string HeldBy(const ThreadView& thread, uint64_t now_ns) {

@@ -78,6 +78,28 @@ class Line {
     for (const std::string& name : EventNames(events)) Text(name);
     json_.EndArray();
   }
+  void Thread(const ThreadView& thread) {
+    Signed("pid", thread.info.tgid);
+    Signed("tid", thread.info.tid);
+    String("comm", thread.info.comm);
+    String("state", std::string(1, thread.info.state));
+    if (thread.call >= 0) String("call", SyscallName(Abi::kX8664, thread.call));
+  }
+  void Frame(const FrameView& frame) {
+    json_.StartObject();
+    Number("pc", frame.frame.pc);
+    if (!frame.symbol.name.empty()) String("symbol", frame.symbol.name);
+    if (!frame.symbol.module.empty()) {
+      Number("offset", frame.symbol.offset);
+      String("module", frame.symbol.module);
+    }
+    if (!frame.build_id.empty()) String("build_id", frame.build_id);
+    if (frame.source.line != 0) {
+      String("file", frame.source.file);
+      Signed("line", frame.source.line);
+    }
+    json_.EndObject();
+  }
   // null if it does not hold.
   void Hold(const utrace_info& info, uint64_t now_ns) {
     if (!IsHeld(info)) return Null("hold");
@@ -115,11 +137,7 @@ class Line {
 
 std::string ThreadJson(const ThreadView& thread, uint64_t now_ns) {
   Line line("thread", now_ns);
-  line.Signed("pid", thread.info.tgid);
-  line.Signed("tid", thread.info.tid);
-  line.String("comm", thread.info.comm);
-  line.String("state", std::string(1, thread.info.state));
-  if (thread.call >= 0) line.String("call", SyscallName(Abi::kX8664, thread.call));
+  line.Thread(thread);
   line.Process("ptracer", thread.tracer.tid, thread.tracer.comm);
   line.Key("engines");
   line.StartArray();
@@ -133,6 +151,17 @@ std::string ThreadJson(const ThreadView& thread, uint64_t now_ns) {
     line.EndObject();
   }
   line.EndArray();
+  return line.End();
+}
+
+std::string StackJson(const ThreadView& thread, const StackView& stack, uint64_t now_ns) {
+  Line line("stack", now_ns);
+  line.Thread(thread);
+  line.Key("frames");
+  line.StartArray();
+  for (const FrameView& frame : stack.frames) line.Frame(frame);
+  line.EndArray();
+  if (!stack.cut.empty()) line.String("cut", stack.cut);
   return line.End();
 }
 

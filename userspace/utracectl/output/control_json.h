@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON Lines of ps, engine and status; docs/json-control.md says what is in them.
+// The JSON Lines of ps, stack, engine and status; docs/json-control.md says what is in them.
 #ifndef UTRACE_UTRACECTL_OUTPUT_CONTROL_JSON_H_
 #define UTRACE_UTRACECTL_OUTPUT_CONTROL_JSON_H_
 
@@ -8,11 +8,13 @@
 
 #include "include/uapi/utrace.h"
 #include "userspace/libutrace/engine_view.h"
+#include "userspace/symbols/stack_view.h"
 
 namespace utrace {
 
 // `now_ns`: CLOCK_MONOTONIC. All give one line with its end.
 std::string ThreadJson(const ThreadView& thread, uint64_t now_ns);
+std::string StackJson(const ThreadView& thread, const StackView& stack, uint64_t now_ns);
 std::string EngineJson(const EngineView& engine, uint64_t now_ns);
 std::string ObserverJson(const RunningObserver& observer, uint64_t now_ns);
 std::string LoadedEngineJson(const LoadedEngine& engine, uint64_t now_ns);

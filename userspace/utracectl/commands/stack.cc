@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "userspace/base/errno_status.h"
+#include "userspace/base/status_macros.h"
+#include "userspace/libutrace/bpf/snapshot.h"
+#include "userspace/libutrace/engine_view.h"
+#include "userspace/libutrace/session.h"
+#include "userspace/symbols/stack_view.h"
+#include "userspace/utracectl/commands/commands.h"
+#include "userspace/utracectl/hold_text.h"
+#include "userspace/utracectl/output/control_json.h"
+#include "userspace/utracectl/thread_target.h"
+
+namespace utrace {
+namespace {
+
+struct Options {
+  std::vector<std::string> targets;
+  bool json = false;
+  bool verbose = false;
+  size_t limit = StackOptions().limit;
+};
+
+absl::string_view BaseName(absl::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::string FrameLine(size_t number, const FrameView& frame, bool verbose) {
+  const Symbol& symbol = frame.symbol;
+  std::string line = absl::StrFormat("    #%-2d 0x%016x ", number, frame.frame.pc);
+  if (!symbol.name.empty()) {
+    absl::StrAppendFormat(&line, " %s+0x%x", symbol.name, symbol.offset);
+  } else {
+    absl::StrAppend(&line, " ??");
+  }
+  if (!symbol.module.empty()) {
+    absl::StrAppend(&line, " in ",
+                    verbose ? absl::string_view(symbol.module) : BaseName(symbol.module));
+    if (symbol.name.empty()) absl::StrAppendFormat(&line, "+0x%x", symbol.offset);
+  }
+  if (frame.source.line != 0) {
+    absl::StrAppend(&line, " at ", frame.source.file, ":", frame.source.line);
+  }
+  if (verbose && !frame.build_id.empty()) absl::StrAppend(&line, " [", frame.build_id, "]");
+  return line + "\n";
+}
+
+std::string Text(const ThreadView& thread, const StackView& stack, bool with_module, bool verbose) {
+  std::string text =
+      absl::StrCat("  tid ", thread.info.tid, " ", thread.info.comm, ", ", StateText(thread), "\n");
+  for (size_t i = 0; i < stack.frames.size(); ++i) {
+    text += FrameLine(i, stack.frames[i], verbose);
+  }
+  if (stack.frames.empty()) {
+    absl::StrAppend(&text, "    no stack: it did not leave its CPU",
+                    with_module ? "" : "; to stop it for a moment takes the utrace module", "\n");
+  }
+  if (!stack.cut.empty()) absl::StrAppend(&text, "    no further: ", stack.cut, "\n");
+  return text;
+}
+
+// Not there without the module, which only stops threads that run.
+absl::StatusOr<std::unique_ptr<Session>> OpenIfThere() {
+  absl::StatusOr<std::unique_ptr<Session>> session = Session::Open();
+  if (!session.ok() && ErrnoOf(session.status()) == ENOENT) return nullptr;
+  return session;
+}
+
+absl::Status Show(const std::string& which, const Options& options) {
+  ASSIGN_OR_RETURN(const ThreadId id, ParseThreadId(which));
+  ASSIGN_OR_RETURN(const ThreadTarget target, ThreadTarget::Open("show the stack of", id));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenIfThere());
+  // As they are before ours is among them.
+  std::vector<utrace_info> infos;
+  std::optional<Engine> engine;
+  if (session != nullptr) {
+    ASSIGN_OR_RETURN(infos, session->List(target.Pid()));
+    ASSIGN_OR_RETURN(engine, target.Attach(*session, 0));
+  }
+  ASSIGN_OR_RETURN(const std::vector<pid_t> threads, target.Threads());
+  std::map<pid_t, ThreadView> views;
+  for (const pid_t tid : threads) {
+    const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
+    if (info.ok()) views[tid] = ViewThread(*info, infos);
+  }
+  ASSIGN_OR_RETURN(const std::vector<ThreadSnapshot> snapshots,
+                   TakeSnapshot(target.Pid(), threads, engine));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Unwinder> unwinder, Unwinder::Open(target.Pid()));
+  Symbolizer symbolizer(target.Pid());
+  if (!options.json) std::printf("%s\n", target.ProcessText().c_str());
+  for (const ThreadSnapshot& snapshot : snapshots) {
+    const StackView stack = ViewStack(snapshot, *unwinder, symbolizer,
+                                      {.limit = options.limit, .sources = options.verbose});
+    const ThreadView& view = views[snapshot.info.tid];
+    const std::string text = options.json ? StackJson(view, stack, MonotonicNow())
+                                          : Text(view, stack, session != nullptr, options.verbose);
+    std::fputs(text.c_str(), stdout);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Run DefineStack(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("target", options->targets, "processes, or threads of them")
+      ->required()
+      ->check(ThreadIdError)
+      ->type_name("PID[/TID]");
+  app.add_flag("-j,--json", options->json, "JSON Lines (docs/json-control.md) in place of text");
+  app.add_flag("-v,--verbose", options->verbose,
+               "whole paths, build ids, and lines of source where there is debugging information");
+  app.add_option("-n,--limit", options->limit, "show so many frames of a thread at most (256)")
+      ->check(AboveZeroError)
+      ->type_name("N");
+  return [options](const ProgramArgs&) {
+    int status = kExitOk;
+    for (const std::string& which : options->targets) {
+      const absl::Status shown = Show(which, *options);
+      if (shown.ok()) continue;
+      PrintError(shown);
+      status = kExitFailure;
+    }
+    return status;
+  };
+}
+
+}  // namespace utrace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Holds a thread at a signal that is about to kill its process, with memory, registers and files
- * whole and no core dumped yet, and tells its registers.
+ * whole and no core dumped yet, and tells its registers and its stack.
  *
  *	utracectl engine load crashcatch.bpf.o -p 812
  *	gdb -p 812                  gets it there
@@ -13,7 +13,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 struct crash {
 	s32 pid;
-	s32 tid;
+	s32 tid UTRACE_IS_HELD;
 	char comm[16];
 	s32 signal UTRACE_IS_SIGNAL;
 	s32 code;

@@ -44,6 +44,8 @@ struct utrace_engine {
 #define UTRACE_IS_ERRNO	  __attribute__((btf_decl_tag("utrace:errno")))
 #define UTRACE_IS_SIGNAL  __attribute__((btf_decl_tag("utrace:signal")))
 #define UTRACE_IS_HEX	  __attribute__((btf_decl_tag("utrace:hex")))
+/* A member only: a thread that the engine is about to hold, whose stack is told with the record. */
+#define UTRACE_IS_HELD __attribute__((btf_decl_tag("utrace:held")))
 
 /*
  * Records of one structure, in a ring of so many bytes, a power of 2: what it gives by

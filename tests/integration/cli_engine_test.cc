@@ -19,6 +19,7 @@ namespace utrace::test {
 namespace {
 
 using testing::AnyOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -278,6 +279,20 @@ TEST_F(CliEngine, WhatItTellsIsPrintedByName) {
   EXPECT_EQ(RunCli({"engine", "detach", "--all"}).status, 0);
   EXPECT_EQ(sh.Wait(), 128 + SIGABRT);
   EXPECT_EQ(sh.Out(), "");
+}
+
+TEST_F(CliEngine, SmokeTheStackOfWhatItHoldsIsPrinted) {
+  if (NotHere()) return;
+  Cli crash(
+      {"engine", "load", "/payload/engines/crashcatch.bpf.o", "--", TraceePath("caller"), "null"});
+  ASSERT_TRUE(crash.Says("sample_outer+0x"));
+  EXPECT_THAT(crash.Err(),
+              ContainsRegex("signal=SIGSEGV .*\n"
+                            "    #0  0x0000000000000000  \\?\\?\n"
+                            "    #1  0x[0-9a-f]+  sample_inner\\+0x[0-9a-f]+ in caller\n"
+                            "    #2  0x[0-9a-f]+  sample_middle\\+"));
+  EXPECT_EQ(RunCli({"engine", "detach", "--all"}).status, 0);
+  EXPECT_EQ(crash.Wait(), 128 + SIGSEGV);
 }
 
 TEST_F(CliEngine, SmokeADebuggerGetsWhatItHolds) {

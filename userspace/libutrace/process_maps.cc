@@ -23,11 +23,13 @@ absl::StatusOr<std::vector<Mapping>> ReadMappings(pid_t pid) {
   std::vector<Mapping> mappings;
   for (std::string line; std::getline(file, line);) {
     Mapping mapping;
+    char executable = '-';
     int path = 0;
-    if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %*s %n", &mapping.begin,
-                    &mapping.end, &path) != 2) {
+    if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %*2c%c%*s %*s %*s %*s %n",
+                    &mapping.begin, &mapping.end, &executable, &path) != 3) {
       continue;
     }
+    mapping.executable = executable == 'x';
     mapping.path = line.substr(static_cast<size_t>(path));
     mappings.push_back(std::move(mapping));
   }

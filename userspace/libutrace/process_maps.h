@@ -16,6 +16,7 @@ namespace utrace {
 struct Mapping {
   uint64_t begin = 0;
   uint64_t end = 0;
+  bool executable = false;
   std::string path;  // as the process's own root has it; "[vdso]" and the like; empty: none
 
   // Under which the kernel gives the very file that is mapped, whatever is at its path now.

@@ -48,6 +48,7 @@ class DwflUnwinder : public Unwinder {
   struct Walk {
     Stack stack;
     size_t limit;
+    bool lost = false;  // the first frame is a place that libdw does not know
   };
 
   static int FindElf(Dwfl_Module* module, void** user, const char* name, Dwarf_Addr base,
@@ -63,6 +64,7 @@ class DwflUnwinder : public Unwinder {
   static int AddFrame(Dwfl_Frame* frame, void* walk);
 
   int Open(const char* name, Dwarf_Addr base) const;
+  bool IsLost(const utrace_user_registers& registers) const;
 
   static const Dwfl_Callbacks kFiles;
   static const Dwfl_Thread_Callbacks kThreads;
@@ -71,6 +73,7 @@ class DwflUnwinder : public Unwinder {
   std::vector<Mapping> mappings_;
   Dwfl* dwfl_ = nullptr;
   const ThreadSnapshot* thread_ = nullptr;  // that is being unwound
+  utrace_user_registers registers_{};       // it begins with
 };
 
 const Dwfl_Callbacks DwflUnwinder::kFiles = {
@@ -152,7 +155,7 @@ bool DwflUnwinder::ReadWord(Dwfl*, Dwarf_Addr address, Dwarf_Word* word, void* s
 
 // By the numbers of the psABI's DWARF, of x86-64 or i386.
 bool DwflUnwinder::SetRegisters(Dwfl_Thread* thread, void* self) {
-  const utrace_user_registers& from = *static_cast<DwflUnwinder*>(self)->thread_->registers;
+  const utrace_user_registers& from = static_cast<DwflUnwinder*>(self)->registers_;
   if (from.cs == kCode32) {
     const Dwarf_Word words[] = {from.ax, from.cx, from.dx, from.bx, from.sp,
                                 from.bp, from.si, from.di, from.ip};
@@ -173,13 +176,29 @@ int DwflUnwinder::AddFrame(Dwfl_Frame* frame, void* argument) {
     walk.stack.cut = absl::StrCat("there are more than ", walk.limit);
     return DWARF_CB_ABORT;
   }
-  walk.stack.frames.push_back({.pc = pc, .next = next});
+  // libdw takes the first that it is asked for to be where the thread is.
+  const bool is_caller = walk.lost && walk.stack.frames.size() == 1;
+  walk.stack.frames.push_back({.pc = pc, .next = next && !is_caller});
   return DWARF_CB_OK;
+}
+
+// Where nothing can be run, as after a call of a null pointer: the call has only just been made.
+bool DwflUnwinder::IsLost(const utrace_user_registers& registers) const {
+  const Mapping* mapping = MappingAt(mappings_, registers.ip);
+  return mapping == nullptr || !mapping->executable;
 }
 
 Stack DwflUnwinder::Unwind(const ThreadSnapshot& thread, size_t limit) {
   thread_ = &thread;
-  Walk walk{{}, limit};
+  registers_ = *thread.registers;
+  Walk walk{.stack = {}, .limit = limit};
+  Dwarf_Word caller = 0;
+  if (IsLost(registers_) && ReadWord(dwfl_, registers_.sp, &caller, this)) {
+    walk.stack.frames.push_back({.pc = registers_.ip, .next = true});
+    walk.lost = true;
+    registers_.ip = caller;
+    registers_.sp += registers_.cs == kCode32 ? 4 : 8;
+  }
   dwfl_errno();  // what is left of an earlier one
   if (dwfl_getthread_frames(dwfl_, thread.info.tid, AddFrame, &walk) != 0 &&
       walk.stack.cut.empty()) {

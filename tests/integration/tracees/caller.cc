@@ -5,6 +5,7 @@
 //   wait threads    the same, while three threads named "worker" wait in sample_worker spin counts
 //   deep       calls itself N times more, then sleeps
 //   handler    sleeps in sample_handler, of a signal that came in the middle of sample_inner
+//   null       calls a function that is not there
 //   jit        sleeps in a function made at run time, which /tmp/perf-PID.map names
 #include <sys/mman.h>
 #include <unistd.h>
@@ -79,6 +80,9 @@ SAMPLE sample_inner() {
     ::raise(SIGUSR1);
   } else if (mode == "jit") {
     CallMadeCode();
+  } else if (mode == "null") {
+    void (*volatile nowhere)() = nullptr;
+    nowhere();
   } else {
     Ready();
     while (mode == "spin") turns = turns + 1;

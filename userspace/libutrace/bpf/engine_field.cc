@@ -24,10 +24,9 @@ constexpr struct {
   const char* tag;
   Kind kind;
 } kTags[] = {
-    {"utrace:syscall", Kind::kSyscall},
-    {"utrace:errno", Kind::kErrno},
-    {"utrace:signal", Kind::kSignal},
-    {"utrace:hex", Kind::kHex},
+    {"utrace:syscall", Kind::kSyscall}, {"utrace:errno", Kind::kErrno},
+    {"utrace:signal", Kind::kSignal},   {"utrace:hex", Kind::kHex},
+    {"utrace:held", Kind::kHeld},
 };
 constexpr int kLastSignal = 64;
 
@@ -193,6 +192,7 @@ absl::Status SetField(const EngineField& field, absl::string_view text, char* by
       break;
     case Kind::kNumber:
     case Kind::kHex:
+    case Kind::kHeld:
       break;
   }
   if (!number.has_value()) number = ParseNumber(text, field.is_signed);

@@ -18,7 +18,7 @@ struct btf;
 namespace utrace {
 
 struct EngineField {
-  enum class Kind { kNumber, kHex, kFlag, kText, kEnum, kSyscall, kErrno, kSignal };
+  enum class Kind { kNumber, kHex, kFlag, kText, kEnum, kSyscall, kErrno, kSignal, kHeld };
 
   std::string name;
   Kind kind = Kind::kNumber;

@@ -50,22 +50,25 @@ int EngineRecords::PollFd() const { return ring_buffer__epoll_fd(ring_); }
 
 int EngineRecords::Sample(void* self, void* data, size_t size) {
   auto* records = static_cast<EngineRecords*>(self);
-  records->taken_.push_back(records->Text(static_cast<const char*>(data), size));
+  records->taken_.push_back(records->Describe(static_cast<const char*>(data), size));
   return 0;
 }
 
-std::string EngineRecords::Text(const char* data, size_t size) const {
-  std::string text;
+EngineRecord EngineRecords::Describe(const char* data, size_t size) const {
+  EngineRecord record;
   for (const EngineField& field : fields_) {
     if (field.offset + field.size > size) break;  // a shorter record: what it has
     const std::string value = FieldText(field, data);
-    absl::StrAppend(&text, text.empty() ? "" : " ", field.name, "=",
+    absl::StrAppend(&record.text, record.text.empty() ? "" : " ", field.name, "=",
                     field.kind == EngineField::Kind::kText ? Quote(value) : value);
+    if (field.kind == EngineField::Kind::kHeld) {
+      record.held = static_cast<pid_t>(FieldNumber(field, data));
+    }
   }
-  return text;
+  return record;
 }
 
-absl::StatusOr<std::vector<std::string>> EngineRecords::Take() {
+absl::StatusOr<std::vector<EngineRecord>> EngineRecords::Take() {
   const int taken = ring_buffer__consume(ring_);
   if (taken < 0) return ErrnoStatus(-taken, "read the engine's records");
   return std::exchange(taken_, {});

@@ -3,6 +3,8 @@
 #ifndef UTRACE_LIBUTRACE_BPF_ENGINE_RECORDS_H_
 #define UTRACE_LIBUTRACE_BPF_ENGINE_RECORDS_H_
 
+#include <sys/types.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +18,11 @@ struct ring_buffer;
 
 namespace utrace {
 
+struct EngineRecord {
+  std::string text;  // its members, in the order of the type, as a line
+  pid_t held = 0;    // a thread that it says the engine holds; in the initial pid namespace
+};
+
 class EngineRecords {
  public:
   // Of an object that is loaded; nullptr if it has none.
@@ -26,16 +33,16 @@ class EngineRecords {
 
   // Readable when there are records.
   int PollFd() const;
-  // A line for each that is there: its members, in the order of the type.
-  absl::StatusOr<std::vector<std::string>> Take();
+  // Those that are there.
+  absl::StatusOr<std::vector<EngineRecord>> Take();
 
  private:
   EngineRecords() = default;
   static int Sample(void* self, void* data, size_t size);
-  std::string Text(const char* data, size_t size) const;
+  EngineRecord Describe(const char* data, size_t size) const;
 
   std::vector<EngineField> fields_;
-  std::vector<std::string> taken_;
+  std::vector<EngineRecord> taken_;
   ring_buffer* ring_ = nullptr;
 };
 

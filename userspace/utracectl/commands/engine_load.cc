@@ -24,8 +24,10 @@
 #include "userspace/libutrace/control_names.h"
 #include "userspace/libutrace/process_info.h"
 #include "userspace/utracectl/output/output.h"
+#include "userspace/utracectl/output/stack_text.h"
 #include "userspace/utracectl/output/table.h"
 #include "userspace/utracectl/program.h"
+#include "userspace/utracectl/stacks.h"
 #include "userspace/utracectl/target.h"
 
 namespace utrace {
@@ -70,6 +72,16 @@ std::string Described(const EngineObject& engine) {
                          : absl::StrCat(engine.Name(), " (", absl::StrJoin(options, ", "), ")");
 }
 
+// It stays where it is while this looks, unless somebody lets it go.
+std::string StackOfHeld(pid_t tid) {
+  const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
+  if (!info.ok()) return {};
+  const absl::StatusOr<std::vector<StackView>> stacks =
+      StacksOf(info->tgid, {tid}, std::nullopt, StackOptions());
+  if (!stacks.ok()) return absl::StrCat("    no stack: ", stacks.status().message(), "\n");
+  return stacks->empty() ? std::string() : StackText(stacks->front(), false);
+}
+
 // What the engine tells, until the process, if it is one, ends, or we are interrupted.
 absl::Status ShowUntilEnd(const UniqueFd& pidfd, const EngineObject& engine, Output* output) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EngineRecords> records,
@@ -81,9 +93,10 @@ absl::Status ShowUntilEnd(const UniqueFd& pidfd, const EngineObject& engine, Out
     if (ready < 0 && errno != EINTR) return LastErrno("wait for the process");
     ended = ready > 0 && wait[0].revents != 0;
     if (!records) continue;
-    ASSIGN_OR_RETURN(const std::vector<std::string> lines, records->Take());
-    for (const std::string& line : lines) {
-      output->Append(absl::StrCat(engine.Name(), ": ", line, "\n"));
+    ASSIGN_OR_RETURN(const std::vector<EngineRecord> taken, records->Take());
+    for (const EngineRecord& record : taken) {
+      output->Append(absl::StrCat(engine.Name(), ": ", record.text, "\n"));
+      if (record.held != 0) output->Append(StackOfHeld(record.held));
     }
     RETURN_IF_ERROR(output->Flush());
   }

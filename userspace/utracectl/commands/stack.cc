@@ -2,23 +2,23 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/string_view.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
-#include "userspace/libutrace/bpf/snapshot.h"
 #include "userspace/libutrace/engine_view.h"
 #include "userspace/libutrace/session.h"
 #include "userspace/symbols/stack_view.h"
 #include "userspace/utracectl/commands/commands.h"
 #include "userspace/utracectl/hold_text.h"
 #include "userspace/utracectl/output/control_json.h"
+#include "userspace/utracectl/output/stack_text.h"
+#include "userspace/utracectl/stacks.h"
 #include "userspace/utracectl/thread_target.h"
 
 namespace utrace {
@@ -31,40 +31,14 @@ struct Options {
   size_t limit = StackOptions().limit;
 };
 
-absl::string_view BaseName(absl::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-std::string FrameLine(size_t number, const FrameView& frame, bool verbose) {
-  const Symbol& symbol = frame.symbol;
-  std::string line = absl::StrFormat("    #%-2d 0x%016x ", number, frame.frame.pc);
-  if (!symbol.name.empty()) {
-    absl::StrAppendFormat(&line, " %s+0x%x", symbol.name, symbol.offset);
-  } else {
-    absl::StrAppend(&line, " ??");
-  }
-  if (!symbol.module.empty()) {
-    absl::StrAppend(&line, " in ",
-                    verbose ? absl::string_view(symbol.module) : BaseName(symbol.module));
-    if (symbol.name.empty()) absl::StrAppendFormat(&line, "+0x%x", symbol.offset);
-  }
-  if (frame.source.line != 0) {
-    absl::StrAppend(&line, " at ", frame.source.file, ":", frame.source.line);
-  }
-  if (verbose && !frame.build_id.empty()) absl::StrAppend(&line, " [", frame.build_id, "]");
-  return line + "\n";
-}
-
 std::string Text(const ThreadView& thread, const StackView& stack, bool with_module, bool verbose) {
   std::string text =
       absl::StrCat("  tid ", thread.info.tid, " ", thread.info.comm, ", ", StateText(thread), "\n");
-  for (size_t i = 0; i < stack.frames.size(); ++i) {
-    text += FrameLine(i, stack.frames[i], verbose);
-  }
   if (stack.frames.empty()) {
     absl::StrAppend(&text, "    no stack: it did not leave its CPU",
                     with_module ? "" : "; to stop it for a moment takes the utrace module", "\n");
   }
-  if (!stack.cut.empty()) absl::StrAppend(&text, "    no further: ", stack.cut, "\n");
-  return text;
+  return text + StackText(stack, verbose);
 }
 
 // Not there without the module, which only stops threads that run.
@@ -91,15 +65,12 @@ absl::Status Show(const std::string& which, const Options& options) {
     const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
     if (info.ok()) views[tid] = ViewThread(*info, infos);
   }
-  ASSIGN_OR_RETURN(const std::vector<ThreadSnapshot> snapshots,
-                   TakeSnapshot(target.Pid(), threads, engine));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Unwinder> unwinder, Unwinder::Open(target.Pid()));
-  Symbolizer symbolizer(target.Pid());
+  ASSIGN_OR_RETURN(const std::vector<StackView> stacks,
+                   StacksOf(target.Pid(), threads, engine,
+                            {.limit = options.limit, .sources = options.verbose}));
   if (!options.json) std::printf("%s\n", target.ProcessText().c_str());
-  for (const ThreadSnapshot& snapshot : snapshots) {
-    const StackView stack = ViewStack(snapshot, *unwinder, symbolizer,
-                                      {.limit = options.limit, .sources = options.verbose});
-    const ThreadView& view = views[snapshot.info.tid];
+  for (const StackView& stack : stacks) {
+    const ThreadView& view = views[stack.info.tid];
     const std::string text = options.json ? StackJson(view, stack, MonotonicNow())
                                           : Text(view, stack, session != nullptr, options.verbose);
     std::fputs(text.c_str(), stdout);

@@ -3,15 +3,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <iterator>
 #include <string>
 
 #include "gtest/gtest.h"
 #include "tests/integration/device.h"
 #include "tests/integration/harness.h"
+#include "tests/integration/priority_caller.h"
 
 namespace utrace::test {
 namespace {
@@ -21,66 +19,20 @@ constexpr int kGetppid32 = 64;
 constexpr int kX32 = 0x40000000;
 
 // By int 0x80, or by the vDSO's fast way.
-class Compat : public testing::TestWithParam<const char*> {
+class Compat : public PriorityCaller, public testing::WithParamInterface<const char*> {
  protected:
-  void Attach(uint32_t events) {
-    engine_ = device_.AttachForCalls(tracee_.pid(), events, {kGetpriority32});
-    ASSERT_GT(engine_, 0);
-    tracee_.Tell(GetParam());
-  }
-  utrace_notice Held(uint32_t event) {
-    const utrace_notice notice = device_.Next();
-    EXPECT_EQ(notice.type, UTRACE_NOTICE_HELD) << ToString(notice);
-    EXPECT_EQ(notice.event, event);
-    EXPECT_EQ(notice.nr, kGetpriority32);
-    EXPECT_EQ(notice.flags & UTRACE_NOTICE_COMPAT, UTRACE_NOTICE_COMPAT);
-    return notice;
-  }
-
-  Tracee tracee_{{"calls32"}};
-  Device device_ = Device::Open();
-  int64_t engine_ = 0;
+  Compat() : PriorityCaller({"calls32"}, kGetpriority32, kGetpriority32, UTRACE_NOTICE_COMPAT) {}
 };
 
 // A line has two bytes with its end.
 INSTANTIATE_TEST_SUITE_P(Calls, Compat, testing::Values("i", "v"));
 
-TEST_P(Compat, SmokeAreToldByTheirNumber) {
-  Attach(UTRACE_EVENT_SYSCALL);
-  EXPECT_EQ(device_.Resume(Held(UTRACE_EVENT(SYSCALL_ENTRY))), 0);
-  EXPECT_EQ(tracee_.Hear(100), "");
-  const utrace_notice exit = Held(UTRACE_EVENT(SYSCALL_EXIT));
-  EXPECT_EQ(exit.result, 20);
-  EXPECT_EQ(device_.Resume(exit), 0);
-  EXPECT_EQ(tracee_.Hear(), "20");
-}
-
-TEST_P(Compat, AreSkipped) {
-  Attach(UTRACE_EVENT(SYSCALL_ENTRY));
-  utrace_answer answer = AnswerTo(Held(UTRACE_EVENT(SYSCALL_ENTRY)));
-  answer.action |= UTRACE_SYSCALL_ABORT;
-  answer.flags = UTRACE_ANSWER_SET_RESULT;
-  answer.result = 42;
-  EXPECT_EQ(device_.Answer(answer), 0);
-  EXPECT_EQ(tracee_.Hear(), "42");
-}
-
-TEST_P(Compat, AreChanged) {
-  Attach(UTRACE_EVENT(SYSCALL_ENTRY));
-  const utrace_notice entry = Held(UTRACE_EVENT(SYSCALL_ENTRY));
-  utrace_answer answer = AnswerTo(entry);
-  answer.flags = UTRACE_ANSWER_SET_CALL;
-  answer.nr = kGetppid32;
-  // They are its registers, which it expects to find as they were.
-  std::copy(std::begin(entry.args), std::end(entry.args), answer.args);
-  EXPECT_EQ(device_.Answer(answer), 0);
-  char parent[8];
-  std::snprintf(parent, sizeof parent, "%02d", getpid() % 100);
-  EXPECT_EQ(tracee_.Hear(), parent);
-}
+TEST_P(Compat, SmokeAreToldByTheirNumber) { IsTold(GetParam()); }
+TEST_P(Compat, AreSkipped) { IsSkipped(GetParam()); }
+TEST_P(Compat, AreChanged) { IsChanged(GetParam(), kGetppid32); }
 
 TEST_P(Compat, HaveAnotherResult) {
-  Attach(UTRACE_EVENT(SYSCALL_EXIT));
+  Attach(UTRACE_EVENT(SYSCALL_EXIT), GetParam());
   utrace_answer answer = AnswerTo(Held(UTRACE_EVENT(SYSCALL_EXIT)));
   answer.flags = UTRACE_ANSWER_SET_RESULT;
   answer.result = 43;
@@ -97,8 +49,9 @@ TEST(X32, ACallIsTheOneOfItsNumber) {
   const utrace_notice notice = device.Next();
   EXPECT_EQ(notice.nr, kX32 | SYS_getpriority) << ToString(notice);
   EXPECT_EQ(device.Resume(notice), 0);
-  const long untraced = syscall(kX32 | SYS_getpriority, 0, 0) == -1 ? -errno : 20;
-  EXPECT_EQ(tracee.Hear(), std::to_string(untraced));
+  const long untraced = syscall(kX32 | SYS_getpriority, 0, 0);
+  const std::string expected = std::to_string(untraced == -1 ? -errno : untraced);
+  EXPECT_EQ(tracee.Hear(), expected);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@
 #include "bpf/engines/lane.bpf.h"
 #include "bpf/engines/payload.bpf.h"
 #include "bpf/engines/slot.bpf.h"
-#include "bpf/engines/namespace.bpf.h"
+#include "bpf/engines/task.bpf.h"
 #include "bpf/engines/thread.bpf.h"
 #include "bpf/engines/predicate.bpf.h"
 #include "bpf/engines/call.bpf.h"

@@ -5,10 +5,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "include/uapi/utrace_registers.h"
-#include "bpf/engines/namespace.bpf.h"
-
-#define PF_EXITING 0x00000004
-#define PF_KTHREAD 0x00200000
+#include "bpf/engines/task.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

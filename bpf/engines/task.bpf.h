@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pids as the tracer's pid namespace has them. */
-#ifndef _UTRACE_NAMESPACE_BPF_H
-#define _UTRACE_NAMESPACE_BPF_H
+/* What a task_struct says: its flags, and its pids as the tracer's pid namespace has them. */
+#ifndef _UTRACE_TASK_BPF_H
+#define _UTRACE_TASK_BPF_H
+
+/* The kernel's macros are not in BTF, so vmlinux.h lacks them. */
+#define PF_EXITING  0x00000004
+#define PF_SIGNALED 0x00000400
+#define PF_KTHREAD  0x00200000
 
 /* The namespace and its depth, found by the first scan, which runs in the tracer's own context. */
 __u32 pidns_level;

@@ -4,8 +4,6 @@
 #define _UTRACE_THREAD_BPF_H
 
 /* uapi's macros are not in BTF, so vmlinux.h lacks them. */
-#define PF_EXITING	  0x00000004
-#define PF_SIGNALED	  0x00000400
 #define SIGNAL_GROUP_EXIT 0x00000004
 
 #define TASK_NEW     0x00000800

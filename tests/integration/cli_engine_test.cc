@@ -295,6 +295,17 @@ TEST_F(CliEngine, SmokeTheStackOfWhatItHoldsIsPrinted) {
   EXPECT_EQ(crash.Wait(), 128 + SIGSEGV);
 }
 
+// Where the number that a record has is another thread's, or nobody's.
+TEST_F(CliEngine, NoStackOfAnotherIsPrintedInAPidNamespace) {
+  if (NotHere()) return;
+  Cli crash = Cli::Of({"unshare", "--pid", "--fork", "--mount-proc", "utracectl", "engine", "load",
+                       "/payload/engines/crashcatch.bpf.o", "--", TraceePath("caller"), "null"});
+  ASSERT_TRUE(crash.Says("no stack: utracectl is in a pid namespace of its own"));
+  EXPECT_THAT(crash.Err(), Not(HasSubstr("    #0 ")));
+  EXPECT_EQ(RunCli({"engine", "detach", "--all"}).status, 0);
+  EXPECT_EQ(crash.Wait(), 128 + SIGSEGV);
+}
+
 TEST_F(CliEngine, SmokeADebuggerGetsWhatItHolds) {
   if (NotHere()) return;
   Pin("crashcatch");

@@ -106,6 +106,15 @@ TEST_F(CliStackTest, A32BitProgram) {
   EXPECT_THAT(StackOf(tracee), ContainsRegex("Main\\+0x[0-9a-f]+ in calls32\n"));
 }
 
+// Those of the namespace that utracectl is in.
+TEST_F(CliStackTest, InAPidNamespaceOfItsOwn) {
+  Cli inside = Cli::Of({"unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
+                        TraceePath("caller") + " spin & sleep 1; utracectl stack $!; kill $!"});
+  EXPECT_EQ(inside.Wait(), 0);
+  EXPECT_THAT(inside.Out(), ContainsRegex("caller \\([0-9]\\)\n  tid [0-9] caller"));
+  EXPECT_THAT(inside.Out(), ContainsRegex(kCallers));
+}
+
 TEST_F(CliStackTest, NotOfOthersWithoutTheRight) {
   Tracee tracee({"caller", "sleep"});
   const CliResult result = RunCliAs(1000, {"stack", std::to_string(tracee.pid())});

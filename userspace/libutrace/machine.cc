@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/libutrace/machine.h"
 
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -41,6 +42,13 @@ std::string HowToLoadModule() {
 }
 
 int YamaScope() { return ReadNumber("/proc/sys/kernel/yama/ptrace_scope", 0); }
+
+bool InInitialPidNamespace() {
+  // PROC_PID_INIT_INO of the kernel's include/linux/proc_ns.h, the same on all.
+  constexpr ino_t kInitial = 0xEFFFFFFC;
+  struct stat status {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitial;
+}
 
 bool FunctionTracingIsOff() { return ReadNumber("/proc/sys/kernel/ftrace_enabled", 1) == 0; }
 

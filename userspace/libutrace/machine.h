@@ -18,6 +18,9 @@ std::string HowToLoadModule();
 // kernel.yama.ptrace_scope; 0 without Yama.
 int YamaScope();
 
+// Whether pids as the kernel itself has them are ours, too.
+bool InInitialPidNamespace();
+
 // kernel.ftrace_enabled=0: nobody can hook the kernel's functions.
 bool FunctionTracingIsOff();
 

@@ -15,6 +15,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
@@ -48,6 +49,7 @@ class DwflUnwinder : public Unwinder {
   struct Walk {
     Stack stack;
     size_t limit;
+    const std::string* missed;
     bool lost = false;  // the first frame is a place that libdw does not know
   };
 
@@ -74,6 +76,7 @@ class DwflUnwinder : public Unwinder {
   Dwfl* dwfl_ = nullptr;
   const ThreadSnapshot* thread_ = nullptr;  // that is being unwound
   utrace_user_registers registers_{};       // it begins with
+  std::string missed_;                      // what could not be read
 };
 
 const Dwfl_Callbacks DwflUnwinder::kFiles = {
@@ -135,7 +138,7 @@ int DwflUnwinder::FindElf(Dwfl_Module* module, void** user, const char* name, Dw
 }
 
 bool DwflUnwinder::ReadWord(Dwfl*, Dwarf_Addr address, Dwarf_Word* word, void* self) {
-  const auto& unwinder = *static_cast<DwflUnwinder*>(self);
+  auto& unwinder = *static_cast<DwflUnwinder*>(self);
   const ThreadSnapshot& thread = *unwinder.thread_;
   const size_t size = thread.registers->cs == kCode32 ? 4 : 8;
   *word = 0;
@@ -146,11 +149,18 @@ bool DwflUnwinder::ReadWord(Dwfl*, Dwarf_Addr address, Dwarf_Word* word, void* s
   }
   // Of a stack that was not copied to its end the rest is of another time.
   if (MappingAt(unwinder.mappings_, address) == MappingAt(unwinder.mappings_, thread.stack_begin)) {
+    unwinder.missed_ =
+        absl::StrCat("only ", thread.stack.size() >> 10, " KiB of its stack were copied");
     return false;
   }
   iovec here{word, size};
   iovec there{reinterpret_cast<void*>(address), size};
-  return ::process_vm_readv(unwinder.pid_, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
+  if (::process_vm_readv(unwinder.pid_, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size)) {
+    return true;
+  }
+  unwinder.missed_ =
+      absl::StrFormat("the frame before would be at 0x%x, where nothing is", address);
+  return false;
 }
 
 // By the numbers of the psABI's DWARF, of x86-64 or i386.
@@ -172,6 +182,8 @@ int DwflUnwinder::AddFrame(Dwfl_Frame* frame, void* argument) {
   Dwarf_Addr pc = 0;
   bool next = false;
   if (!dwfl_frame_pc(frame, &pc, &next)) return DWARF_CB_ABORT;
+  // A caller that could not be read has the registers of what it called, in libdw.
+  if (!walk.missed->empty()) return DWARF_CB_ABORT;
   if (walk.stack.frames.size() == walk.limit) {
     walk.stack.cut = absl::StrCat("there are more than ", walk.limit);
     return DWARF_CB_ABORT;
@@ -191,7 +203,8 @@ bool DwflUnwinder::IsLost(const utrace_user_registers& registers) const {
 Stack DwflUnwinder::Unwind(const ThreadSnapshot& thread, size_t limit) {
   thread_ = &thread;
   registers_ = *thread.registers;
-  Walk walk{.stack = {}, .limit = limit};
+  missed_.clear();
+  Walk walk{.stack = {}, .limit = limit, .missed = &missed_};
   Dwarf_Word caller = 0;
   if (IsLost(registers_) && ReadWord(dwfl_, registers_.sp, &caller, this)) {
     walk.stack.frames.push_back({.pc = registers_.ip, .next = true});
@@ -200,10 +213,10 @@ Stack DwflUnwinder::Unwind(const ThreadSnapshot& thread, size_t limit) {
     registers_.sp += registers_.cs == kCode32 ? 4 : 8;
   }
   dwfl_errno();  // what is left of an earlier one
-  if (dwfl_getthread_frames(dwfl_, thread.info.tid, AddFrame, &walk) != 0 &&
-      walk.stack.cut.empty()) {
-    walk.stack.cut = dwfl_errmsg(-1);
-  }
+  const int ended = dwfl_getthread_frames(dwfl_, thread.info.tid, AddFrame, &walk);
+  // In libdw a frame whose caller cannot be read is the last, and that no error.
+  if (walk.stack.cut.empty()) walk.stack.cut = missed_;
+  if (walk.stack.cut.empty() && ended != 0) walk.stack.cut = dwfl_errmsg(-1);
   thread_ = nullptr;
   if (walk.stack.frames.empty()) {
     walk.stack.frames.push_back({.pc = thread.registers->ip, .next = true});

@@ -136,12 +136,15 @@ TEST_F(StackTest, OfAProgramWhoseFileIsGone) {
 }
 
 TEST_F(StackTest, EndsAtTheLimitAndSaysSo) {
-  const Caller caller({"deep", "3000"});
+  const Caller caller({"deep", "1000"});
   EXPECT_EQ(FunctionsOf(caller).size(), 256u);
   EXPECT_THAT(out_, HasSubstr("no further: there are more than 256"));
   ASSERT_EQ(Run({"stack", "-n", "10000", caller.Name()}), 0) << err_;
   EXPECT_EQ(Functions(out_).back(), "_start");
-  EXPECT_GT(Functions(out_).size(), 3000u);
+  EXPECT_GT(Functions(out_).size(), 1000u);
+  const Caller deeper({"deep", "20000"});
+  ASSERT_EQ(Run({"stack", "-n", "100000", deeper.Name()}), 0) << err_;
+  EXPECT_EQ(Lines(out_).back(), "    no further: only 1024 KiB of its stack were copied");
 }
 
 TEST_F(StackTest, AsJson) {

@@ -154,4 +154,10 @@ absl::StatusOr<Engine> ThreadTarget::Attach(Session& session, uint32_t events,
   return ErrnoStatus(ESRCH, attempt_, "it ended, and its number is another thread's now");
 }
 
+absl::Status ThreadTarget::EndedOr(const absl::Status& failed) const {
+  const absl::StatusOr<ThreadInfo> now = ReadThread(WholeProcess() ? id_.pid : id_.tid);
+  if (now.ok() && !now->Dead() && now->start_ticks == start_ticks_) return failed;
+  return ErrnoStatus(ESRCH, attempt_, "it ended meanwhile");
+}
+
 }  // namespace utrace

@@ -53,6 +53,9 @@ class ThreadTarget {
   // What ptrace would refuse is refused, and the error says why and what to do.
   absl::StatusOr<Engine> Attach(Session& session, uint32_t events, bool children = false) const;
 
+  // Why what was done to it failed: that it ended meanwhile, if it did.
+  absl::Status EndedOr(const absl::Status& failed) const;
+
  private:
   ThreadTarget(std::string attempt, ThreadId id) : attempt_(std::move(attempt)), id_(id) {}
 

@@ -24,8 +24,9 @@ constexpr absl::Duration kSettle = absl::Seconds(1);
 constexpr absl::Duration kTick = absl::Milliseconds(1);
 // Below its stack pointer a function that calls no other may keep what it likes (System V ABI).
 constexpr uint64_t kRedZone = 128;
-// What a stack may take by default (ulimit -s).
-constexpr uint64_t kStackLimit = 8 << 20;
+// Some thousand frames. What a thread runs on may lie in a heap, as with Go, and end nowhere soon;
+// all are stopped while this is copied.
+constexpr uint64_t kStackLimit = 1 << 20;
 
 using ByThread = std::map<pid_t, utrace_thread_registers>;
 

@@ -22,6 +22,7 @@
 #include "userspace/libutrace/bpf/engine_table.h"
 #include "userspace/libutrace/bpf/engine_types.h"
 #include "userspace/libutrace/control_names.h"
+#include "userspace/libutrace/machine.h"
 #include "userspace/libutrace/process_info.h"
 #include "userspace/utracectl/output/output.h"
 #include "userspace/utracectl/output/stack_text.h"
@@ -74,6 +75,8 @@ std::string Described(const EngineObject& engine) {
 
 // It stays where it is while this looks, unless somebody lets it go.
 std::string StackOfHeld(pid_t tid) {
+  // Its number is the kernel's own.
+  if (!InInitialPidNamespace()) return "    no stack: utracectl is in a pid namespace of its own\n";
   const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
   if (!info.ok()) return {};
   const absl::StatusOr<std::vector<StackView>> stacks =

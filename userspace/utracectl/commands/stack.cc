@@ -65,11 +65,11 @@ absl::Status Show(const std::string& which, const Options& options) {
     const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
     if (info.ok()) views[tid] = ViewThread(*info, infos);
   }
-  ASSIGN_OR_RETURN(const std::vector<StackView> stacks,
-                   StacksOf(target.Pid(), threads, engine,
-                            {.limit = options.limit, .sources = options.verbose}));
+  const absl::StatusOr<std::vector<StackView>> stacks =
+      StacksOf(target.Pid(), threads, engine, {.limit = options.limit, .sources = options.verbose});
+  if (!stacks.ok()) return target.EndedOr(stacks.status());
   if (!options.json) std::printf("%s\n", target.ProcessText().c_str());
-  for (const StackView& stack : stacks) {
+  for (const StackView& stack : *stacks) {
     const ThreadView& view = views[stack.info.tid];
     const std::string text = options.json ? StackJson(view, stack, MonotonicNow())
                                           : Text(view, stack, session != nullptr, options.verbose);

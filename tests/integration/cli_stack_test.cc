@@ -103,7 +103,8 @@ TEST_F(CliStackTest, OneWithAnotherRoot) {
 
 TEST_F(CliStackTest, A32BitProgram) {
   Tracee tracee({"calls32"});
-  EXPECT_THAT(StackOf(tracee), ContainsRegex("Main\\+0x[0-9a-f]+ in calls32\n"));
+  EXPECT_THAT(StackOf(tracee), ContainsRegex("    #0 [^\n]*Main\\+0x[0-9a-f]+ in calls32\n"
+                                             "    #1 [^\n]*_start\\+0x[0-9a-f]+ in calls32\n"));
 }
 
 // Those of the namespace that utracectl is in.

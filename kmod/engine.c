@@ -110,16 +110,6 @@ struct task_struct *utrace_engine_task(const struct utrace_engine *engine)
 }
 EXPORT_SYMBOL_GPL(utrace_engine_task);
 
-u64 utrace_link_number(struct utrace_link *link, unsigned int slot)
-{
-	u64 seq;
-
-	lockdep_assert_held(&link->utrace->lock);
-	seq = utrace_seq(++link->utrace->counter, slot);
-	utrace_slot_hand(&link->slot[slot], seq);
-	return seq;
-}
-
 u64 utrace_report_seq(struct utrace_engine *engine)
 {
 	/*

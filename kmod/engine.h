@@ -103,7 +103,15 @@ void utrace_link_stop(struct utrace_link *link, unsigned int slot, u64 seq);
 void utrace_wake_if_free(struct utrace *utrace);
 
 /* A number for this link's slot, handed to it.  Lock held. */
-u64 utrace_link_number(struct utrace_link *link, unsigned int slot);
+static inline u64 utrace_link_number(struct utrace_link *link, unsigned int slot)
+{
+	u64 seq;
+
+	lockdep_assert_held(&link->utrace->lock);
+	seq = utrace_seq(++link->utrace->counter, slot);
+	utrace_slot_hand(&link->slot[slot], seq);
+	return seq;
+}
 
 /* Every event any engine wants, and REAP while there is one (the REAP invariant).  Lock held. */
 void utrace_sum_events(struct utrace *utrace);

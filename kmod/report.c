@@ -34,29 +34,33 @@ static struct list_head *step(struct utrace *utrace)
 }
 
 /*
- * The next engine of this pass after @prev (NULL: the first), with a reference; @prev's goes.
- * Engines that attach meanwhile are on the other list; one that detaches leaves this one, and
- * takes the cursor off itself.  Lock held, dropped to put @prev.
+ * The next engine of this pass, or NULL.  Engines that attach meanwhile are on the other list; one
+ * that detaches leaves this one, and takes the cursor off itself.  Lock held.
  */
-static struct utrace_link *next_link(struct utrace_pass *pass, struct utrace_link *prev)
+static __always_inline struct utrace_link *next_link(struct utrace_pass *pass)
 {
 	struct utrace *utrace = pass->utrace;
-	struct utrace_link *link, *found = NULL;
+	struct utrace_link *link;
 
-	while (!found && (utrace->cursor = step(utrace)) != &utrace->attached) {
+	while ((utrace->cursor = step(utrace)) != &utrace->attached) {
 		link = list_entry(utrace->cursor, struct utrace_link, entry);
-		if (link_wants(link, pass)) {
-			found = link;
-			refcount_inc(&found->ref);
-		}
+		if (link_wants(link, pass))
+			return link;
 	}
-	/* Mostly it is still attached, and so not freed by this. */
-	if (prev && !refcount_dec_not_one(&prev->ref)) {
-		spin_unlock_irq(&utrace->lock);
-		utrace_engine_put(&prev->engine);
-		spin_lock_irq(&utrace->lock);
+	return NULL;
+}
+
+/* The pass's own reference.  Lock held, dropped if it may be the last. */
+static void put_link(struct utrace *utrace, struct utrace_link *link)
+{
+	/* While it is attached the list has one. */
+	if (likely(!(link->flags & UTRACE_LINK_DETACHED))) {
+		refcount_dec(&link->ref);
+		return;
 	}
-	return found;
+	spin_unlock_irq(&utrace->lock);
+	utrace_engine_put(&link->engine);
+	spin_lock_irq(&utrace->lock);
 }
 
 static u32 call_specific(struct utrace_pass *pass, struct utrace_link *link, u32 action)
@@ -102,6 +106,9 @@ static void apply(struct utrace_pass *pass, struct utrace_link *link, u32 action
 {
 	u32 resume = utrace_resume_action(action);
 
+	/* Mostly.  It is the weakest wish. */
+	if (resume == UTRACE_RESUME && !link->step)
+		return;
 	if (resume == UTRACE_DETACH) {
 		link->flags |= UTRACE_LINK_DETACHING;
 		resume = UTRACE_RESUME;
@@ -129,7 +136,7 @@ static void apply(struct utrace_pass *pass, struct utrace_link *link, u32 action
  * and the engine is published as reporting, under the lock that set_events() and control()
  * take: so those either act before the call, or see that it runs.
  */
-static u32 call(struct utrace_pass *pass, struct utrace_link *link, bool quiesce)
+static __always_inline u32 call(struct utrace_pass *pass, struct utrace_link *link, bool quiesce)
 {
 	struct utrace *utrace = pass->utrace;
 	u64 seq = utrace_link_number(link, UTRACE_SLOT_REPORT);
@@ -147,19 +154,22 @@ static u32 call(struct utrace_pass *pass, struct utrace_link *link, bool quiesce
 	return action;
 }
 
+/* As call().  Few ask for it. */
+static noinline void call_quiesce(struct utrace_pass *pass, struct utrace_link *link)
+{
+	call(pass, link, true);
+}
+
+/* Lock held since it was found. */
 static void tell(struct utrace_pass *pass, struct utrace_link *link)
 {
 	struct utrace *utrace = pass->utrace;
 	u32 verdict;
 	bool off;
 
-	/* The lock was dropped since it was found. */
-	if ((link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING)) ||
-	    !link_wants(link, pass))
-		return;
 	utrace->reporting = link;
 	if (link->events & link->hears & UTRACE_EVENT(QUIESCE))
-		call(pass, link, true);
+		call_quiesce(pass, link);
 	/* Read anew: the quiesce call may have asked for this very event. */
 	if (!(link->flags & (UTRACE_LINK_DETACHED | UTRACE_LINK_DETACHING)) &&
 	    (link->events & link->hears & pass->event)) {
@@ -226,6 +236,9 @@ static bool holds_first(const struct utrace_pass *pass, const struct utrace_link
 
 	if (!pass->may_stop || pass->late)
 		return false;
+	/* First: mostly nobody wants it. */
+	if (pass->action != UTRACE_STOP && !pass->utrace->may_hold)
+		return false;
 	if (pass->action != UTRACE_STOP && (!utrace_link_open(link) || !utrace_link_current(link)))
 		return false;
 	list_for_each_entry(other, &pass->utrace->attached, entry)
@@ -259,22 +272,46 @@ static void hold_first(struct utrace_pass *pass, u32 before)
 		pass->cut = fatal_signal_pending(current) || utrace->handed_over;
 }
 
+/* The call is not run: those that are left.  Lock held. */
+static noinline void leave_untold(struct utrace_pass *pass)
+{
+	struct utrace_link *link;
+
+	/* In a further pass all were told before. */
+	while (!pass->resumed && (link = next_link(pass)))
+		utrace_link_note(link, UTRACE_LINK_UNTOLD);
+}
+
 /* Lock held, dropped meanwhile. */
 static void tell_all(struct utrace_pass *pass)
 {
-	struct utrace_link *link = NULL;
+	struct utrace *utrace = pass->utrace;
+	struct utrace_link *link;
 	u32 before = pass->action;
 
-	while (!pass->cut && (link = next_link(pass, link))) {
+	while (!pass->cut && (link = next_link(pass))) {
+		refcount_inc(&link->ref);
 		tell(pass, link);
 		if (holds_first(pass, link))
 			hold_first(pass, before);
 		before = pass->action;
+		put_link(utrace, link);
 	}
-	/* In a further pass all were told before. */
-	while (pass->cut && (link = next_link(pass, link)))
-		if (!pass->resumed)
-			utrace_link_note(link, UTRACE_LINK_UNTOLD);
+	if (unlikely(pass->cut))
+		leave_untold(pass);
+}
+
+/* With this pass, unless somebody holds the thread at it.  Lock held. */
+static void close_call(struct utrace_pass *pass)
+{
+	struct utrace *utrace = pass->utrace;
+
+	if (pass->held || pass->action == UTRACE_STOP || !utrace_hold_unwanted(utrace))
+		return;
+	pass->closed = true;
+	utrace->at_entry = false;
+	if (pass->settle)
+		pass->settle(pass);
 }
 
 void utrace_run_pass(struct utrace_pass *pass)
@@ -285,6 +322,7 @@ void utrace_run_pass(struct utrace_pass *pass)
 	pass->action = UTRACE_RESUME;
 	pass->held = false;
 	pass->cut = false;
+	pass->closed = false;
 	/* And UTRACE_SIGNAL_DELIVER.  In a further pass it is what the ones before have left. */
 	if (!pass->resumed)
 		pass->verdict = UTRACE_SYSCALL_RUN;
@@ -301,6 +339,8 @@ void utrace_run_pass(struct utrace_pass *pass)
 	tell_all(pass);
 	if (pass->event == UTRACE_EVENT(SYSCALL_EXIT))
 		forget_call(utrace);
+	if (pass->event & (UTRACE_EVENT(SYSCALL_ENTRY) | UTRACE_EVENT(SYSCALL_EXIT)))
+		close_call(pass);
 	spin_unlock_irq(&utrace->lock);
 	utrace_gate(UTRACE_GATE_APPLIED, current);
 

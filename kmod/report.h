@@ -41,6 +41,8 @@ struct utrace_pass {
 	bool held;
 	/* Out: at a call that is not run now, the engines that had not been called are not. */
 	bool cut;
+	/* Out: at a call, nobody holds the thread: its hold is over, as it were, and settled. */
+	bool closed;
 };
 
 /*

@@ -219,16 +219,23 @@ static void finish_hold(bool had_signal, bool had_notify)
 	spin_unlock_irq(own_siglock());
 }
 
+bool utrace_hold_unwanted_slow(struct utrace *utrace)
+{
+	bool wanted = utrace_wants_hold(utrace);
+
+	forget_debugger(utrace);
+	return !wanted;
+}
+
 bool utrace_hold(struct utrace *utrace, u32 event)
 {
-	bool had_signal = false, had_notify = false, wanted;
+	bool had_signal = false, had_notify = false, unwanted;
 
 	might_sleep();
 	spin_lock_irq(&utrace->lock);
-	wanted = utrace_wants_hold(utrace);
-	forget_debugger(utrace);
+	unwanted = utrace_hold_unwanted(utrace);
 	spin_unlock_irq(&utrace->lock);
-	if (!wanted)
+	if (unwanted)
 		return false;
 
 	utrace_gate(UTRACE_GATE_PRE_SLEEP, current);

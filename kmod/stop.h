@@ -12,6 +12,15 @@
  */
 bool utrace_hold(struct utrace *utrace, u32 event);
 
+/* True: it would not sleep now, and need not be called.  Lock held. */
+bool utrace_hold_unwanted_slow(struct utrace *utrace);
+static inline bool utrace_hold_unwanted(struct utrace *utrace)
+{
+	if (utrace->may_hold || utrace->debugger_told || utrace->handed_over)
+		return utrace_hold_unwanted_slow(utrace);
+	return true;
+}
+
 /* Does a stop of its debugger's wait until the thread is let go?  Old news without siglock. */
 bool utrace_debugger_waits(const struct utrace *utrace);
 

@@ -46,9 +46,9 @@ static bool run_entry(struct utrace_pass *pass)
 		/* Also if it was let go before it fell asleep. */
 		held = pass->held || pass->action == UTRACE_STOP;
 		/* Else who has handed over would be forgotten. */
-		if (!pass->cut)
+		if (!pass->cut && !pass->closed)
 			held |= utrace_hold(pass->utrace, pass->event);
-		again = close_entry(pass, held);
+		again = !pass->closed && close_entry(pass, held);
 		/* Killed at the entry: the call is not run. */
 		if (fatal_signal_pending(current))
 			return true;
@@ -126,7 +126,8 @@ void utrace_report_syscall_exit(struct pt_regs *regs)
 	pass.utrace = utrace;
 	if (utrace_is_heard(utrace, pass.event)) {
 		utrace_run_pass(&pass);
-		utrace_hold(utrace, pass.event);
+		if (!pass.closed)
+			utrace_hold(utrace, pass.event);
 		utrace_retire_if_idle(utrace);
 	}
 	/* Last, so that it records the result the program will see (H-20). */

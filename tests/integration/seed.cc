@@ -147,6 +147,7 @@ int Seed::SetEvents(uint32_t events) { return Command("events", std::to_string(e
 int Seed::Control(uint32_t action) { return Command("control", std::to_string(action)); }
 int Seed::Stop() { return Command("stop"); }
 int Seed::Resume(uint64_t seq) { return Command("resume", std::to_string(seq)); }
+int Seed::Abort(long result) { return Command("abort", std::to_string(result)); }
 int Seed::Barrier() { return Command("barrier"); }
 
 void Seed::Answer(utrace_event bit, uint32_t action) {

@@ -80,6 +80,8 @@ class Seed {
   int Control(uint32_t action);
   int Stop();
   int Resume(uint64_t seq);
+  // The call it was told of last is skipped, and gives this.
+  int Abort(long result);
   int Barrier();
   // What the callback of @bit does from now on.
   void Answer(utrace_event bit, uint32_t action);

@@ -326,6 +326,36 @@ TEST_F(SeedPass, Seed22ABarrierWaitsForTheCallback) {
   EXPECT_TRUE(puppet_.GetsDone());
 }
 
+// Though nobody holds the thread there: asked for while a callback runs, it is in time for that
+// event.
+TEST_F(SeedPass, AStopAskedForInACallbackIsTakenAtItsEvent) {
+  Attach(a_, kEntry | kExit);
+  gates_.Arm("cb-in");
+  puppet_.Call(SYS_getppid);
+  Parked("cb-in");
+  EXPECT_EQ(a_.Stop(), -EINPROGRESS);
+  gates_.Open("cb-in");
+  EXPECT_TRUE(Eventually([&] { return a_.asleep(); }));
+  EXPECT_EQ(SeedCalls(), (Calls{"1 entry"}));
+  EXPECT_EQ(a_.Resume(0), 0);
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(SeedCalls(), (Calls{"1 entry", "1 exit"}));
+}
+
+TEST_F(SeedPass, AVerdictGivenInACallbackIsInTimeForItsCall) {
+  Attach(a_, kEntry);
+  gates_.Arm("cb-in");
+  puppet_.Call(SYS_getppid);
+  Parked("cb-in");
+  EXPECT_EQ(a_.Abort(4711), 0);
+  gates_.Open("cb-in");
+  EXPECT_TRUE(puppet_.GetsDone());
+  EXPECT_EQ(puppet_.result(), 4711);
+  EXPECT_EQ(a_.Abort(1), -EINVAL) << "it is over";
+  MakeCall();
+  EXPECT_EQ(puppet_.result(), getpid());
+}
+
 // Let go before it has fallen asleep, it was held all the same.
 TEST_F(SeedPass, AskedForBeforeItSleepsItIsCalledAgain) {
   Attach(a_, kEntry);

@@ -6,7 +6,8 @@
  * errno.  ID is one of 16 engines, BIT an enum utrace_event:
  *
  * - "attach ID TID NESTED", "put ID" (the test's own reference);
- * - "events ID MASK", "control ID ACTION", "stop ID", "resume ID SEQ", "barrier ID";
+ * - "events ID MASK", "control ID ACTION", "stop ID", "resume ID SEQ", "abort ID RESULT",
+ *   "barrier ID";
  * - "answer ID BIT ACTION": what that callback returns from now on (UTRACE_RESUME);
  * - "call ID NR", "result ID VALUE": what it changes at the entry and at the end of a call; at a
  *   signal the result is its new number, at an exit the new code;
@@ -353,6 +354,8 @@ static int engine_command(const char *verb, unsigned int id, const unsigned long
 		return utrace_stop(seed->engine, &seq);
 	if (!strcmp(verb, "resume"))
 		return utrace_resume(seed->engine, argument[0]);
+	if (!strcmp(verb, "abort"))
+		return utrace_abort_syscall(seed->engine, UTRACE_SEQ_LATEST, argument[0]);
 	if (!strcmp(verb, "barrier"))
 		return utrace_barrier(seed->engine);
 	if (!strcmp(verb, "put")) {

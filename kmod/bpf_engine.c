@@ -13,7 +13,7 @@ DEFINE_MUTEX(bpf_engines_mutex);
 LIST_HEAD(bpf_engines);
 /* Callbacks that use a map. */
 DEFINE_SRCU(bpf_maps);
-static struct workqueue_struct *bpf_works;
+struct workqueue_struct *bpf_works;
 
 static void bpf_engine_free_work(struct work_struct *work)
 {

@@ -75,6 +75,9 @@ static inline struct utrace_bpf_engine_ops *bpf_engine_map(const struct bpf_engi
 	return rcu_dereference_protected(be->map, lockdep_is_held(&bpf_engines_mutex));
 }
 
+/* The module's exit waits for what is in it. */
+extern struct workqueue_struct *bpf_works;
+
 int bpf_engine_init(void);
 void bpf_engine_exit(void);
 /* Any context. */
@@ -111,6 +114,14 @@ int bpf_engine_replace(struct utrace_bpf_engine_ops *map, struct utrace_bpf_engi
 int bpf_execs_add(struct bpf_engine *be);
 /* From now on on no more of them; some may just be joining. */
 void bpf_execs_remove(struct bpf_engine *be);
+
+/* ---- bpf_delay.c ---- */
+
+/*
+ * In a report: if it holds the thread, it is let go in so many nanoseconds.  0, -EINVAL it is more
+ * than UTRACE_BPF_DELAY_MAX, -ENOMEM.  May sleep.
+ */
+int bpf_resume_after(struct utrace_engine *engine, u64 ns);
 
 /* ---- bpf_current.c ---- */
 

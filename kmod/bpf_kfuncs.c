@@ -2,7 +2,10 @@
 #include <linux/bpf.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/dcache.h>
+#include <linux/file.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/signal.h>
 #include <linux/uaccess.h>
@@ -101,6 +104,11 @@ __bpf_kfunc int bpf_utrace_resume(struct utrace_engine *engine, struct task_stru
 	return err;
 }
 
+__bpf_kfunc int bpf_utrace_resume_after(struct utrace_engine *engine, u64 ns)
+{
+	return bpf_resume_after(engine, ns);
+}
+
 __bpf_kfunc int bpf_utrace_stop(struct utrace_engine *engine, struct task_struct *task, u64 *seq)
 {
 	struct utrace_engine *its = engine_on(engine, task);
@@ -114,6 +122,37 @@ __bpf_kfunc int bpf_utrace_stop(struct utrace_engine *engine, struct task_struct
 		bpf_thread_stopped(its->data);
 	utrace_engine_put(its);
 	return err == -EINPROGRESS ? 0 : err;
+}
+
+__bpf_kfunc int bpf_utrace_send_signal(int signo)
+{
+	if (signo <= 0 || !valid_signal(signo))
+		return -EINVAL;
+	/* The kernel's own, as a signal that a debugger puts in. */
+	return send_sig(signo, current, 1);
+}
+
+__bpf_kfunc int bpf_utrace_fd_path(s32 fd, void *dst, u32 dst__sz)
+{
+	struct file *file;
+	long length;
+	char *path;
+
+	if (!dst__sz)
+		return -EINVAL;
+	file = fget_raw(fd);
+	path = file ? d_path(&file->f_path, dst, dst__sz) : ERR_PTR(-EBADF);
+	if (file)
+		fput(file);
+	if (IS_ERR(path)) {
+		memset(dst, 0, dst__sz);
+		return PTR_ERR(path);
+	}
+	/* It was made from the end. */
+	length = strlen(path);
+	memmove(dst, path, length);
+	memset((char *)dst + length, 0, dst__sz - length);
+	return length;
 }
 
 __bpf_kfunc int bpf_utrace_read_user(void *dst, u32 dst__sz, const void *src__ign)
@@ -160,7 +199,10 @@ BTF_ID_FLAGS(func, bpf_utrace_set_signal, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_utrace_report_seq, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_utrace_attach, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_utrace_resume, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_utrace_resume_after, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_utrace_stop, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_utrace_send_signal, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_utrace_fd_path, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_utrace_read_user, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_utrace_read_user_str, KF_SLEEPABLE)
 BTF_KFUNCS_END(utrace_kfunc_ids)

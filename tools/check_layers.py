@@ -46,6 +46,7 @@ ZONES = [
     ('kmod/bpf_ops.*', 'bpf_ops'),
     ('kmod/bpf_engine.*', 'bpf_ops'),
     ('kmod/bpf_current.*', 'bpf_ops'),
+    ('kmod/bpf_delay.*', 'bpf_ops'),
     ('kmod/bpf_execs.*', 'bpf_ops'),
     ('kmod/bpf_report.*', 'bpf_ops'),
     ('kmod/bpf_control.*', 'bpf_ops'),

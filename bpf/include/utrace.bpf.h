@@ -166,6 +166,47 @@ extern int bpf_utrace_resume(struct utrace_engine *engine, struct task_struct *t
 			     u64 seq) __ksym;
 
 /**
+ * bpf_utrace_resume_after - let go after a while
+ * @engine: of the report
+ * @ns: nanoseconds, at most UTRACE_BPF_DELAY_MAX
+ *
+ * If this report returns UTRACE_STOP the thread is held for so long, unless somebody lets it go
+ * before.  It is an ordinary hold: a debugger, job control and SIGKILL find it as any other.
+ * The module stays until that time is over, even if the engine goes before.
+ *
+ * Context: sleepable.
+ * Return: 0; -EINVAL it is longer; -ENOMEM, and it would be held for good.
+ */
+extern int bpf_utrace_resume_after(struct utrace_engine *engine, u64 ns) __ksym;
+
+/**
+ * bpf_utrace_send_signal - to the thread that runs
+ * @signo: from 1 to 64
+ *
+ * From the kernel (SI_KERNEL), as a debugger's.  At a call's entry: the call may be broken by it,
+ * and it is delivered when that ends.
+ *
+ * Context: sleepable.
+ * Return: 0; -EINVAL there is no such signal; -EAGAIN too many are queued.
+ */
+extern int bpf_utrace_send_signal(int signo) __ksym;
+
+/**
+ * bpf_utrace_fd_path - what is open in the thread that runs
+ * @fd: its descriptor
+ * @dst: buffer of @size bytes; is cleared behind the path's NUL
+ *
+ * The path as the thread would find it, " (deleted)" behind one that is there no more; of what has no
+ * path, what /proc/PID/fd shows.  Another thread may open something else under the number at any
+ * time: what is decided by it at a call's entry is advice, no protection.
+ *
+ * Context: sleepable.
+ * Return: its length without the NUL; -EBADF it is not open; -ENAMETOOLONG, and @dst is cleared;
+ *	-EINVAL @size is 0.
+ */
+extern int bpf_utrace_fd_path(s32 fd, void *dst, u32 size) __ksym;
+
+/**
  * bpf_utrace_stop - hold another thread that this engine is on
  * @engine: of the report
  * @task: the thread

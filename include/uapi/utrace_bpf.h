@@ -15,6 +15,9 @@ struct utrace_engine;
 /* Beside UTRACE_TARGET_* of utrace.h: on every process of this machine from its next exec on. */
 #define UTRACE_TARGET_EXECS (1u << 16)
 
+/* The longest a thread is held by bpf_utrace_resume_after(), in nanoseconds: an hour. */
+#define UTRACE_BPF_DELAY_MAX 3600000000000ull
+
 /*
  * Reports as in struct utrace_engine_ops of include/linux/utrace.h; what they return too, but that
  * what is no action counts as UTRACE_RESUME.  All may be sleepable but report_reap().

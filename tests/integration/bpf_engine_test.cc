@@ -66,6 +66,8 @@ class BpfEngine : public testing::Test {
     unsigned long long last_child;
     unsigned long long getppids;
     char last_path[64];
+    long long fd_length;
+    char fd_path[64];
   };
   // As it is now.
   static Told ToldTo(const EngineObject& engine) {
@@ -136,6 +138,47 @@ TEST_F(BpfEngine, ReadsTheMemoryOfItsThread) {
   EXPECT_EQ(std::string(ToldTo(*engine).last_path).substr(0, 1), "/");
   EXPECT_EQ(Call(SYS_openat, "-100 0x10 0 0"), "-14");  // EFAULT: not to be read
   EXPECT_EQ(ToldTo(*engine).last_path[0], '\0');
+}
+
+TEST_F(BpfEngine, KnowsWhatADescriptorIs) {
+  if (NotHere()) return;
+  const TempFolder folder;
+  const std::string file = folder.path() + "/" + std::string(20, 'f');
+  const std::string deep = folder.path() + "/" + std::string(60, 'd');
+  int begin[2];
+  int done[2];
+  ASSERT_EQ(pipe(begin) | pipe(done), 0);
+  Fork caller([&] {
+    const int fd = open(file.c_str(), O_CREAT | O_RDWR, 0600);
+    const int other = open(deep.c_str(), O_CREAT | O_RDWR, 0600);
+    char byte;
+    for (const int which : {fd, fd, 999, other}) {
+      if (read(begin[0], &byte, 1) != 1) return 1;
+      fsync(which);
+      unlink(file.c_str());
+      if (write(done[1], "", 1) != 1) return 1;
+    }
+    return 0;
+  });
+  target_ = caller.pid();
+  std::unique_ptr<EngineObject> engine = Attached();
+  const auto next = [&] {
+    char byte;
+    if (write(begin[1], "", 1) != 1 || read(done[0], &byte, 1) != 1) return std::string("ended");
+    const Told told = ToldTo(*engine);
+    return std::to_string(told.fd_length) + " " + told.fd_path;
+  };
+  EXPECT_EQ(next(), std::to_string(file.size()) + " " + file);
+  EXPECT_EQ(next(), std::to_string(file.size() + 10) + " " + file + " (deleted)");
+  EXPECT_EQ(next(), "-9 ");
+  EXPECT_EQ(next(), "-36 ");
+  EXPECT_EQ(caller.Wait(), 0);
+  // Of what has no path.
+  engine.reset();
+  target_ = tracee_.pid();
+  engine = Attached();
+  Call(SYS_fsync, "0");
+  EXPECT_THAT(ToldTo(*engine).fd_path, testing::StartsWith("pipe:["));
 }
 
 TEST_F(BpfEngine, HoldsUntilItGoes) {

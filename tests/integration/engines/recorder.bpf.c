@@ -16,6 +16,8 @@ struct {
 	unsigned long long last_child;
 	unsigned long long getppids;
 	char last_path[64];
+	long long fd_length;
+	char fd_path[64];
 } told = {};
 
 static u32 count(u32 bit, u32 action)
@@ -42,6 +44,8 @@ u32 BPF_PROG(on_entry, u32 action, struct utrace_engine *engine, struct pt_regs 
 		__sync_fetch_and_add(&told.getppids, 1);
 	if (regs->orig_ax == 257 /* openat */)
 		bpf_utrace_read_user_str(told.last_path, sizeof(told.last_path), (void *)regs->si);
+	if (regs->orig_ax == 74 /* fsync */)
+		told.fd_length = bpf_utrace_fd_path(regs->di, told.fd_path, sizeof(told.fd_path));
 	return count(UTRACE_EVENT_BIT_SYSCALL_ENTRY, action);
 }
 

@@ -66,7 +66,7 @@ class CliEngine : public testing::Test {
 TEST_F(CliEngine, SmokeItIsOnAProcessUntilItsLoaderDies) {
   if (NotHere()) return;
   Cli load(Load({"--set", "call=getpriority", "--set", "error=ENOSPC", "--set", "every=2"}));
-  ASSERT_TRUE(load.Says("faultinject (call=getpriority, error=ENOSPC, every=2, after=0) is on "));
+  ASSERT_TRUE(load.Says("faultinject (call=getpriority, error=ENOSPC, every=2) is on "));
   EXPECT_EQ(Call(), "20");
   EXPECT_EQ(Call(), "-28");
   EXPECT_EQ(Call(), "20");
@@ -119,7 +119,7 @@ TEST_F(CliEngine, SmokeACallIsPausedByAnExpression) {
   if (NotHere()) return;
   Cli load({"engine", "load", "/payload/engines/pause.bpf.o", "-p", Pid(), "--if",
             "call == getpriority && arg1 == 99999 && tid == " + Pid()});
-  ASSERT_TRUE(load.Says("pause (times=1) is on "));
+  ASSERT_TRUE(load.Says("pause is on "));
   EXPECT_EQ(Call(), "20");
   EXPECT_NE(StateOf(tracee_.pid()), 't');
   tracee_.Tell("call " + std::to_string(SYS_getpriority) + " 0 99999");
@@ -139,7 +139,7 @@ TEST_F(CliEngine, SmokeEveryExecIsMetAndAnExpressionChooses) {
   if (NotHere()) return;
   Cli load({"engine", "load", "/payload/engines/exechold.bpf.o", "--every-exec", "--if",
             "path ~ '*/uname' && uid == 0 && comm == 'uname'"});
-  ASSERT_TRUE(load.Says("exechold (name=) is on every process that is run from now on"));
+  ASSERT_TRUE(load.Says("exechold is on every process that is run from now on"));
   EXPECT_THAT(Listed(), HasSubstr("on every exec"));
   EXPECT_THAT(RunCli({"engine", "list", "-j"}).out, HasSubstr("\"every_exec\":true"));
   EXPECT_EQ(Cli::Of({"hostname"}).Wait(), 0);
@@ -168,7 +168,7 @@ TEST_F(CliEngine, SmokeEveryExecIsMetAndAnExpressionChooses) {
 TEST_F(CliEngine, WhoIsToLetGoIsNotHeldHimself) {
   if (NotHere()) return;
   Cli load({"engine", "load", "/payload/engines/exechold.bpf.o", "--every-exec"});
-  ASSERT_TRUE(load.Says("exechold (name=) is on every process"));
+  ASSERT_TRUE(load.Says("exechold is on every process"));
   Cli program = Cli::Of({"uname"});
   ASSERT_TRUE(Eventually([&] { return StateOf(program.pid()) == 't'; }));
   EXPECT_EQ(RunCli({"resume", std::to_string(program.pid())}).status, 0);
@@ -398,7 +398,7 @@ TEST_F(CliEngine, WhatItCountsIsATableAtTheEnd) {
 TEST_F(CliEngine, GdbShowsTheHeldInstruction) {
   if (NotHere()) return;
   Cli load({"engine", "load", "/payload/engines/crashcatch.bpf.o", "-p", Pid()});
-  ASSERT_TRUE(load.Says("crashcatch (term=false) is on "));
+  ASSERT_TRUE(load.Says("crashcatch is on "));
   tracee_.Kill(SIGSEGV);
   ASSERT_TRUE(load.Says(" r15="));
   const std::string told = load.Out();
@@ -483,7 +483,7 @@ TEST_F(CliEngine, WhatCannotBeDoneIsSaidOnce) {
       {Load({"--set", "error=ENOSUCH"}), "it takes an errno, as ENOSPC, or its number"},
       {Load({"--set", "every=-1"}), "it takes a number"},
       {Load({"--set", "every=4294967296"}), "it has 4 bytes"},
-      {Load({"--set", "what=1"}), "it has call, error, every, after"},
+      {Load({"--set", "what=1"}), "it has call, error, gives, "},
       {Load({"--name", "much-too-long-a-name"}), "a name has 1 to 15 letters, digits, - and _"},
       {{"engine", "load", "/etc/passwd", "-p", "1"}, "it is no BPF object"},
       {{"engine", "load", "/no/such.bpf.o", "-p", "1"}, "read /no/such.bpf.o: No such file"},

@@ -20,8 +20,8 @@ void PrintLine(absl::string_view text) {
 }
 
 constexpr Command kCommands[] = {
-    kTraceCommand, kRecordCommand, kReportCommand, kStopCommand,   kHoldCommand,   kResumeCommand,
-    kPsCommand,    kStackCommand,  kEngineCommand, kStatusCommand, kDoctorCommand,
+    kTraceCommand,  kRecordCommand, kReportCommand, kStopCommand,   kHoldCommand,   kInjectCommand,
+    kResumeCommand, kPsCommand,     kStackCommand,  kEngineCommand, kStatusCommand, kDoctorCommand,
 };
 
 }  // namespace

@@ -2,8 +2,6 @@
 #include "userspace/libutrace/bpf/engine_choice.h"
 
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "include/uapi/utrace_predicate.h"
@@ -33,12 +31,8 @@ absl::StatusOr<EngineChoice> EngineChoice::Compile(const std::string& expression
   return choice;
 }
 
-absl::StatusOr<std::string> EngineChoice::PutInto(const std::string& path) const {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return LastErrno(absl::StrCat("read ", path));
-  std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (PutPredicate(code_, bytes).ok()) return bytes;
+absl::Status EngineChoice::PutInto(const std::string& path, std::string* bytes) const {
+  if (PutPredicate(code_, *bytes).ok()) return absl::OkStatus();
   return ErrnoStatus(EINVAL, absl::StrCat("load ", path, " with an expression"),
                      "it has no room for one: its programs do not ask utrace_chosen() of "
                      "utrace_choice.bpf.h");

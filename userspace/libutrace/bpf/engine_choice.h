@@ -20,8 +20,8 @@ class EngineChoice {
   // Errors as those of ParseExpression() and CompileExpression().
   static absl::StatusOr<EngineChoice> Compile(const std::string& expression);
 
-  // The bytes of an object's file, with the code in them. EINVAL: it has no room for any.
-  absl::StatusOr<std::string> PutInto(const std::string& path) const;
+  // Puts the code into the bytes of an object's file. EINVAL: it has no room for any.
+  absl::Status PutInto(const std::string& path, std::string* bytes) const;
   // What its programs need to know besides, before they are loaded.
   absl::Status Tell(bpf_object* object) const;
 

@@ -10,9 +10,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -20,6 +24,7 @@
 #include "userspace/base/errno_status.h"
 #include "userspace/base/status_macros.h"
 #include "userspace/base/unique_fd.h"
+#include "userspace/libutrace/bpf/built_in.h"
 #include "userspace/libutrace/bpf/engine_choice.h"
 #include "userspace/libutrace/bpf/engine_field.h"
 #include "userspace/libutrace/bpf/engine_pins.h"
@@ -52,18 +57,39 @@ EngineObject::~EngineObject() = default;
 
 absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::Open(const std::string& path,
                                                                  const std::string& expression) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  // Of a directory it is the reading that fails.
+  if (!file || !(bytes << file.rdbuf())) {
+    if (errno != 0) return LastErrno(absl::StrCat("read ", path));
+  }
+  return Make(path, bytes.str(), expression);
+}
+
+absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::OpenBuiltIn(
+    BuiltInEngine which, const std::string& expression) {
+  const BuiltInObject object = ObjectOf(which);
+  return Make(object.name, std::string(object.bytes), expression);
+}
+
+absl::StatusOr<std::unique_ptr<EngineObject>> EngineObject::Make(const std::string& path,
+                                                                 std::string bytes,
+                                                                 const std::string& expression) {
   const std::string what = absl::StrCat("read ", path);
-  if (::access(path.c_str(), R_OK) != 0) return LastErrno(what);
   EngineChoice choice;
-  std::string bytes;
   if (!expression.empty()) {
     ASSIGN_OR_RETURN(choice, EngineChoice::Compile(expression));
-    ASSIGN_OR_RETURN(bytes, choice.PutInto(path));
+    RETURN_IF_ERROR(choice.PutInto(path, &bytes));
   }
   LibbpfLog log;
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  // Else its maps would be called by an address.
+  const std::string title = std::filesystem::path(path).stem().stem();
+  options.object_name = title.c_str();
   std::unique_ptr<bpf_object, ObjectDeleter> object(
-      expression.empty() ? bpf_object__open_file(path.c_str(), nullptr)
-                         : bpf_object__open_mem(bytes.data(), bytes.size(), nullptr));
+      bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (!object) return ErrnoStatus(errno, what, absl::StrCat("it is no BPF object: ", log.Tail()));
   bpf_map* engine = nullptr;
   bpf_map* map = nullptr;
@@ -124,8 +150,11 @@ std::vector<Option> OptionsOf(const bpf_object* object) {
 absl::Status EngineObject::Set(absl::string_view name, absl::string_view text) {
   std::vector<std::string> names;
   for (const Option& option : OptionsOf(object_.get())) {
-    if (option.field.name == name) return SetField(option.field, text, option.memory);
     names.push_back(option.field.name);
+    if (option.field.name != name) continue;
+    RETURN_IF_ERROR(SetField(option.field, text, option.memory));
+    set_.emplace_back(name);
+    return absl::OkStatus();
   }
   return ErrnoStatus(
       ENOENT, absl::StrCat("set ", name, " of ", name_),
@@ -135,6 +164,15 @@ absl::Status EngineObject::Set(absl::string_view name, absl::string_view text) {
 std::vector<std::string> EngineObject::Options() const {
   std::vector<std::string> texts;
   for (const Option& option : OptionsOf(object_.get())) {
+    texts.push_back(absl::StrCat(option.field.name, "=", FieldText(option.field, option.memory)));
+  }
+  return texts;
+}
+
+std::vector<std::string> EngineObject::Settings() const {
+  std::vector<std::string> texts;
+  for (const Option& option : OptionsOf(object_.get())) {
+    if (!absl::c_linear_search(set_, option.field.name)) continue;
     texts.push_back(absl::StrCat(option.field.name, "=", FieldText(option.field, option.memory)));
   }
   return texts;

@@ -21,6 +21,8 @@ struct bpf_object;
 
 namespace utrace {
 
+enum class BuiltInEngine { kFaultInject };
+
 // One engine: opened, then configured, loaded, and attached as long as this lives, or is pinned.
 class EngineObject {
  public:
@@ -28,6 +30,9 @@ class EngineObject {
   // has room for one, which utrace_choice.bpf.h makes.
   static absl::StatusOr<std::unique_ptr<EngineObject>> Open(const std::string& path,
                                                             const std::string& expression = {});
+  // One of the gallery, which comes with the library.
+  static absl::StatusOr<std::unique_ptr<EngineObject>> OpenBuiltIn(
+      BuiltInEngine which, const std::string& expression = {});
   ~EngineObject();
   EngineObject(const EngineObject&) = delete;
   EngineObject& operator=(const EngineObject&) = delete;
@@ -41,8 +46,9 @@ class EngineObject {
   // an array of characters a string; where the object says that it takes one, the name of a system
   // call or of an errno.
   absl::Status Set(absl::string_view name, absl::string_view text);
-  // "every=1", with what they are now.
+  // "every=1", with what they are now; and of those that were set.
   std::vector<std::string> Options() const;
+  std::vector<std::string> Settings() const;
 
   // What it hears of.
   uint32_t Events() const;
@@ -73,6 +79,10 @@ class EngineObject {
     void operator()(bpf_object* object) const;
   };
 
+  // Of the bytes of its file, which errors call by this path.
+  static absl::StatusOr<std::unique_ptr<EngineObject>> Make(const std::string& path,
+                                                            std::string bytes,
+                                                            const std::string& expression);
   EngineObject(std::string path, std::unique_ptr<bpf_object, ObjectDeleter> object, bpf_map* map);
   // Of the engine's value, of so many bytes, before it is loaded.
   absl::StatusOr<char*> Member(const char* member, size_t size);
@@ -85,6 +95,7 @@ class EngineObject {
   std::string name_;
   std::string log_;
   pid_t target_ = 0;
+  std::vector<std::string> set_;
   std::vector<utrace_path> paths_;
   // Gone after the engine.
   BesidePrograms beside_;

@@ -16,6 +16,8 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::IsSupersetOf;
 
 std::unique_ptr<EngineObject> Opened(const std::string& name) {
   absl::StatusOr<std::unique_ptr<EngineObject>> engine =
@@ -27,13 +29,16 @@ std::unique_ptr<EngineObject> Opened(const std::string& name) {
 TEST(EngineObject, OptionsAreWhatTheirTypesAndTagsSay) {
   const auto engine = Opened("faultinject");
   EXPECT_EQ(engine->Name(), "faultinject");
-  EXPECT_THAT(engine->Options(), ElementsAre("call=-1", "error=EIO", "every=1", "after=0"));
+  EXPECT_THAT(engine->Options(), IsSupersetOf({"call=-1", "error=EIO", "every=1", "after=0",
+                                               "signal=0", "first=false"}));
+  EXPECT_THAT(engine->Settings(), IsEmpty());
   EXPECT_TRUE(engine->Set("call", "openat").ok());
   EXPECT_TRUE(engine->Set("error", "28").ok());
   EXPECT_TRUE(engine->Set("every", "4294967295").ok());
   EXPECT_TRUE(engine->Set("after", "0x10").ok());
-  EXPECT_THAT(engine->Options(),
+  EXPECT_THAT(engine->Settings(),
               ElementsAre("call=openat", "error=ENOSPC", "every=4294967295", "after=16"));
+  EXPECT_THAT(engine->Options(), IsSupersetOf(engine->Settings()));
   EXPECT_THAT(Opened("exechold")->Options(), ElementsAre("name="));
   EXPECT_THAT(Opened("crashcatch")->Options(), ElementsAre("term=false"));
   EXPECT_THAT(Opened("forktree")->Options(), ElementsAre("threads=false"));
@@ -73,7 +78,7 @@ TEST(EngineObject, WhatIsNoneOfAnOptionsValuesChangesNothing) {
       {"faultinject", "every", "-1", EINVAL, "a number"},
       {"faultinject", "every", "1x", EINVAL, "a number"},
       {"faultinject", "every", "4294967296", ERANGE, "it has 4 bytes"},
-      {"faultinject", "what", "1", ENOENT, "it has call, error, every, after"},
+      {"faultinject", "what", "1", ENOENT, "it has call, error, gives, value, delay, signal,"},
       {"recorder", "hold_at", "-2147483649", ERANGE, "it has 4 bytes"},
       {"crashcatch", "term", "1", EINVAL, "true or false"},
       {"exechold", "name", "0123456789abcdef", ERANGE, "it has room for 15 bytes"},
@@ -112,7 +117,7 @@ TEST(EngineObject, AnExpressionIsPutIntoWhatHasRoomForIt) {
 TEST(EngineObject, WhatIsNoEngineIsRefused) {
   for (const auto& [file, why] :
        {std::pair("/no/such.bpf.o", "No such file"), std::pair("/dev/null", "it is no BPF object"),
-        std::pair(GALLERY "/../CMakeFiles", "it is no BPF object")}) {
+        std::pair(GALLERY "/../CMakeFiles", "Is a directory")}) {
     const auto engine = EngineObject::Open(file);
     ASSERT_FALSE(engine.ok()) << file;
     EXPECT_THAT(engine.status().message(), HasSubstr(why));

@@ -12,6 +12,7 @@ Run DefineRecord(CLI::App& app);
 Run DefineReport(CLI::App& app);
 Run DefineStop(CLI::App& app);
 Run DefineHold(CLI::App& app);
+Run DefineInject(CLI::App& app);
 Run DefineResume(CLI::App& app);
 Run DefinePs(CLI::App& app);
 Run DefineStack(CLI::App& app);
@@ -53,6 +54,14 @@ inline constexpr Command kHoldCommand = {
     "  utracectl hold --background -- ./server     in a holder process; resume starts it\n"
     "  utracectl hold --tree 812 '*/installer'     what a process and its children execute",
     Command::kProgram, DefineHold};
+
+inline constexpr Command kInjectCommand = {
+    "inject", "let chosen calls fail, come late, give another result; send signals at them",
+    "  utracectl inject 'openat:error=ENOSPC:when=3+' -f -- make\n"
+    "  utracectl inject 'openat:error=EIO:if=path ~ \"*.db\"' -p 812\n"
+    "  utracectl inject fsync,fdatasync:delay=20ms -p 812        without a signal or EINTR\n"
+    "  utracectl inject write:signal=TERM:when=100 -- ./server   at its 100th",
+    Command::kProgramAfterDashes, DefineInject};
 
 inline constexpr Command kResumeCommand = {
     "resume", "let go of what stop or hold holds",

@@ -10,12 +10,13 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* So many of all its threads' calls; 0: each. */
+/* So many of all its threads' calls, or of each thread's; 0: every one. */
 const volatile unsigned int times = 1;
+const volatile bool each_thread = false;
 
 struct paused {
 	int pid;
-	int tid;
+	int tid UTRACE_IS_HELD;
 	char comm[16];
 	int call UTRACE_IS_SYSCALL;
 	unsigned long long arg0 UTRACE_IS_HEX;
@@ -27,6 +28,26 @@ UTRACE_RECORDS(struct paused, 64 * 1024);
 
 unsigned int held = 0;
 
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, unsigned int);
+} helds SEC(".maps");
+
+/* Was it held that often before?  Without memory for a count it is not held. */
+static __always_inline bool is_enough(struct task_struct *task)
+{
+	unsigned int *own;
+
+	if (!times)
+		return false;
+	if (!each_thread)
+		return __sync_fetch_and_add(&held, 1) >= times;
+	own = bpf_task_storage_get(&helds, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return !own || (*own)++ >= times;
+}
+
 UTRACE_REPORT(report_syscall_entry)
 u32 BPF_PROG(on_entry, u32 action, struct utrace_engine *engine, struct pt_regs *regs)
 {
@@ -35,7 +56,7 @@ u32 BPF_PROG(on_entry, u32 action, struct utrace_engine *engine, struct pt_regs 
 
 	if (!utrace_chosen(regs))
 		return utrace_pass(action);
-	if (times && __sync_fetch_and_add(&held, 1) >= times)
+	if (is_enough(task))
 		return utrace_pass(action);
 	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 	if (record) {

@@ -1,30 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/libutrace/bpf/built_in.h"
 
-// The file as it is: FAULTINJECT_OBJECT is where the build has made it.
-asm(".section .rodata\n"
-    ".balign 8\n"
-    "utrace_faultinject_object:\n"
-    ".incbin \"" FAULTINJECT_OBJECT
-    "\"\n"
-    "utrace_faultinject_object_end:\n"
-    ".byte 0\n"
-    ".previous\n");
+// The files as they are: the build says where it has made them.
+#define UTRACE_EMBED(name, file)                \
+  asm(".section .rodata\n"                      \
+      ".balign 8\n"                             \
+      "utrace_object_" #name                    \
+      ":\n"                                     \
+      ".incbin \"" file                         \
+      "\"\n"                                    \
+      "utrace_object_end_" #name                \
+      ":\n"                                     \
+      ".byte 0\n"                               \
+      ".previous\n");                           \
+  extern "C" const char utrace_object_##name[]; \
+  extern "C" const char utrace_object_end_##name[]
+#define UTRACE_EMBEDDED(name)                                                                    \
+  {                                                                                              \
+#name, {                                                                                     \
+      utrace_object_##name, static_cast<size_t>(utrace_object_end_##name - utrace_object_##name) \
+    }                                                                                            \
+  }
 
 namespace utrace {
-namespace {
 
-extern "C" const char utrace_faultinject_object[];
-extern "C" const char utrace_faultinject_object_end[];
-
-}  // namespace
+UTRACE_EMBED(faultinject, UTRACE_OBJECTS "/faultinject.bpf.o");
+UTRACE_EMBED(pause, UTRACE_OBJECTS "/pause.bpf.o");
 
 BuiltInObject ObjectOf(BuiltInEngine which) {
   switch (which) {
     case BuiltInEngine::kFaultInject:
-      return {"faultinject",
-              {utrace_faultinject_object,
-               static_cast<size_t>(utrace_faultinject_object_end - utrace_faultinject_object)}};
+      return UTRACE_EMBEDDED(faultinject);
+    case BuiltInEngine::kPause:
+      return UTRACE_EMBEDDED(pause);
   }
   return {};
 }

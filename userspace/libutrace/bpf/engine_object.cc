@@ -207,18 +207,22 @@ absl::Status EngineObject::SetTarget(pid_t process, bool children) {
   target_ = process;
   const int32_t pid = process;
   std::memcpy(target, &pid, sizeof(pid));
-  return AddFlags(GroupFlags(children));
+  return ChangeFlags(GroupFlags(children), 0);
 }
 
 absl::Status EngineObject::SetEveryExec(bool children) {
-  return AddFlags(UTRACE_TARGET_EXECS | GroupFlags(children));
+  return ChangeFlags(UTRACE_TARGET_EXECS | GroupFlags(children), 0);
 }
 
-absl::Status EngineObject::AddFlags(uint32_t more) {
+absl::Status EngineObject::SetHandover(bool handover) {
+  return handover ? ChangeFlags(UTRACE_TARGET_HANDOVER, 0) : ChangeFlags(0, UTRACE_TARGET_HANDOVER);
+}
+
+absl::Status EngineObject::ChangeFlags(uint32_t set, uint32_t clear) {
   ASSIGN_OR_RETURN(char* flags, Member("flags", sizeof(uint32_t)));
   uint32_t how = 0;
   std::memcpy(&how, flags, sizeof(how));
-  how |= more;
+  how = (how & ~clear) | set;
   std::memcpy(flags, &how, sizeof(how));
   return absl::OkStatus();
 }

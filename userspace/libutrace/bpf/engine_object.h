@@ -21,7 +21,7 @@ struct bpf_object;
 
 namespace utrace {
 
-enum class BuiltInEngine { kFaultInject };
+enum class BuiltInEngine { kFaultInject, kPause };
 
 // One engine: opened, then configured, loaded, and attached as long as this lives, or is pinned.
 class EngineObject {
@@ -61,6 +61,9 @@ class EngineObject {
   // Or each process of this machine, from its next exec on.
   absl::Status SetEveryExec(bool children);
 
+  // Whether a debugger that comes for what it holds gets it there; else that waits.
+  absl::Status SetHandover(bool handover);
+
   // A file or directory that it is about, if it has room for such, which utrace_paths.bpf.h makes.
   absl::Status AddPath(const std::string& path);
 
@@ -87,7 +90,7 @@ class EngineObject {
   // Of the engine's value, of so many bytes, before it is loaded.
   absl::StatusOr<char*> Member(const char* member, size_t size);
   // Beside what the object says of itself.
-  absl::Status AddFlags(uint32_t more);
+  absl::Status ChangeFlags(uint32_t set, uint32_t clear);
 
   std::string path_;
   std::unique_ptr<bpf_object, ObjectDeleter> object_;

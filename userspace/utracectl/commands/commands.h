@@ -45,6 +45,7 @@ inline constexpr Command kStopCommand = {
     "  utracectl stop -p 812                       all threads, those being born too\n"
     "  utracectl stop -p 812/815 --wait 5          one thread; fail if it does not come by\n"
     "  utracectl stop -p 812 --at syscall:openat   at the entry of its next openat\n"
+    "  utracectl stop -p 812 --at syscall:unlinkat --if 'path ~ \"/srv/*\"'\n"
     "  utracectl stop -p 812 --background          a holder process keeps it; resume ends it",
     Command::kNoProgram, DefineStop};
 

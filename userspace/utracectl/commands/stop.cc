@@ -18,6 +18,7 @@
 #include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/decode/syscall_table.h"
 #include "userspace/libutrace/interrupt_effect.h"
+#include "userspace/utracectl/chosen_stop.h"
 #include "userspace/utracectl/commands/commands.h"
 #include "userspace/utracectl/hold_text.h"
 #include "userspace/utracectl/holder.h"
@@ -36,6 +37,7 @@ constexpr size_t kToldEach = 16;
 struct StopOptions {
   std::string target;
   std::string at;
+  std::string chosen;  // of --if
   bool interrupt = false;
   bool handover = false;
   double wait = 0;  // seconds; 0: as long as it takes to say how things stand
@@ -146,6 +148,7 @@ class Stop {
   absl::StatusOr<int> Run() {
     ASSIGN_OR_RETURN(const ThreadId id, ParseThreadId(options_.target));
     ASSIGN_OR_RETURN(target_, OpenTarget(id));
+    if (!options_.chosen.empty()) return RunChosen();
     ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open());
     if (options_.handover) session->HandOver();
     HoldRules rules;
@@ -168,6 +171,17 @@ class Stop {
   static absl::StatusOr<std::unique_ptr<ThreadTarget>> OpenTarget(ThreadId id) {
     ASSIGN_OR_RETURN(ThreadTarget target, ThreadTarget::Open("stop", id));
     return std::make_unique<ThreadTarget>(std::move(target));
+  }
+
+  absl::StatusOr<int> RunChosen() {
+    TellPtracer();
+    ChosenStop stop;
+    stop.call = options_.at.substr(options_.at.find(':') + 1);
+    stop.condition = options_.chosen;
+    stop.handover = options_.handover;
+    stop.background = options_.background;
+    stop.wait = absl::Seconds(options_.wait);
+    return RunChosenStop(*target_, stop, ready_);
   }
 
   void TellPtracer() {
@@ -294,6 +308,10 @@ Run DefineStop(CLI::App& app) {
       ->type_name("syscall:NAME|signal:NAME")
       ->check(
           [](const std::string& text) { return std::string(ParsePlace(text).status().message()); });
+  app.add_option("--if", options->chosen,
+                 "with --at syscall:NAME: only at a call of which this is true, decided in the "
+                 "kernel (docs/expressions.md)")
+      ->type_name("EXPR");
   app.add_flag("--interrupt", options->interrupt,
                "break blocking calls, after saying what each thread will see of it");
   app.add_option("--wait", options->wait,
@@ -310,9 +328,13 @@ Run DefineStop(CLI::App& app) {
           "stop: --interrupt breaks the call a thread is in; with --at it is held at "
           "a later one, so give only one of them");
     }
+    if (!options->chosen.empty() && options->at.rfind("syscall:", 0) != 0) {
+      return UsageError("stop: --if chooses among calls: give it with --at syscall:NAME");
+    }
     if (!options->background) return RunStop(*options, StayInForeground);
     std::string arguments = absl::StrCat("stop -p ", options->target);
     if (!options->at.empty()) absl::StrAppend(&arguments, " --at ", options->at);
+    if (!options->chosen.empty()) absl::StrAppend(&arguments, " --if ", options->chosen);
     return RunAsHolder(arguments,
                        [options](const Ready& ready) { return RunStop(*options, ready); });
   };

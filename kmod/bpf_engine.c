@@ -20,6 +20,7 @@ static void bpf_engine_free_work(struct work_struct *work)
 	struct bpf_engine *be = container_of(work, struct bpf_engine, free);
 
 	utrace_owner_release(&be->rights);
+	bpf_cgroup_put(be->cgroup);
 	kfree(be);
 }
 
@@ -204,20 +205,29 @@ static int bpf_joiner_join(struct utrace_joiner *joiner, struct task_struct *tas
 	return bpf_join(container_of(joiner, struct bpf_joiner, joiner)->be, task, 0);
 }
 
-static int bpf_join_target(struct bpf_engine *be, s32 target)
+int bpf_join_process(struct bpf_engine *be, struct task_struct *leader, u32 *joined)
 {
 	struct bpf_joiner joiner = {
 		.joiner = { .has = bpf_joiner_has, .join = bpf_joiner_join },
 		.be = be,
 	};
-	struct task_struct *task = utrace_target_get(target, be->flags & UTRACE_TARGET_GROUP);
+
+	return utrace_join_group(&joiner.joiner, leader, joined);
+}
+
+static int bpf_join_target(struct bpf_engine *be, s32 target)
+{
+	struct task_struct *task;
 	u32 joined = 0;
 	int err;
 
+	if (be->cgroup)
+		return bpf_cgroup_join(be);
+	task = utrace_target_get(target, be->flags & UTRACE_TARGET_GROUP);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	if (be->flags & UTRACE_TARGET_GROUP)
-		err = utrace_join_group(&joiner.joiner, task, &joined);
+		err = bpf_join_process(be, task, &joined);
 	else
 		err = bpf_join(be, task, 0);
 	if (!err && !joined && (be->flags & UTRACE_TARGET_GROUP))
@@ -235,8 +245,17 @@ static struct bpf_engine *bpf_engine_create(struct utrace_bpf_engine_ops *map)
 
 	if (!be)
 		return ERR_PTR(-ENOMEM);
+	if (map->flags & UTRACE_TARGET_CGROUP) {
+		be->cgroup = bpf_cgroup_get(map->target);
+		if (IS_ERR(be->cgroup)) {
+			err = PTR_ERR(be->cgroup);
+			kfree(be);
+			return ERR_PTR(err);
+		}
+	}
 	err = utrace_owner_init(&be->rights);
 	if (err) {
+		bpf_cgroup_put(be->cgroup);
 		kfree(be);
 		return ERR_PTR(err);
 	}
@@ -322,7 +341,7 @@ int bpf_engine_register(struct utrace_bpf_engine_ops *map)
 		bpf_engine_put(be);
 		return err;
 	}
-	if (map->target)
+	if (map->target || be->cgroup)
 		err = bpf_join_target(be, map->target);
 	if (err)
 		bpf_engine_unregister(map);

@@ -24,6 +24,8 @@
 #include "../include/linux/utrace.h"
 #include "../include/uapi/utrace_bpf.h"
 
+struct cgroup;
+
 struct bpf_engine {
 	refcount_t ref;
 	/* A handle, as sessions' engines have. */
@@ -36,6 +38,8 @@ struct bpf_engine {
 	struct list_head entry;
 	/* Among those that are on every process from its next exec on; itself: it is none. */
 	struct list_head execs;
+	/* If not NULL, on those of this group only.  Never changes. */
+	struct cgroup *cgroup;
 	/* NULL once it is unregistered.  Changed under the mutex. */
 	struct utrace_bpf_engine_ops __rcu *map;
 
@@ -93,6 +97,9 @@ static inline void bpf_thread_stopped(struct bpf_thread *t)
 /* One thread joins; @how: UTRACE_ATTACH_INHERIT from its creator's clone report, or 0. */
 int bpf_join(struct bpf_engine *be, struct task_struct *task, u32 how);
 
+/* A process with all its threads, of which *@joined more are in then.  0, or why not. */
+int bpf_join_process(struct bpf_engine *be, struct task_struct *leader, u32 *joined);
+
 /* Is it on @task?  May sleep. */
 bool bpf_engine_is_on(const struct bpf_engine *be, struct task_struct *task);
 
@@ -107,6 +114,16 @@ void bpf_engine_unregister(struct utrace_bpf_engine_ops *map);
 void bpf_engine_brake(void);
 /* @map takes the place of @old, on the same threads. */
 int bpf_engine_replace(struct utrace_bpf_engine_ops *map, struct utrace_bpf_engine_ops *old);
+
+/* ---- bpf_cgroup.c ---- */
+
+/* Of its directory, with a reference.  -EBADF it is none, -EOPNOTSUPP of version 1. */
+struct cgroup *bpf_cgroup_get(s32 fd);
+void bpf_cgroup_put(struct cgroup *cgroup);
+/* In it, or below it? */
+bool bpf_cgroup_has(struct cgroup *cgroup, struct task_struct *task);
+/* All processes that are in the engine's.  May sleep. */
+int bpf_cgroup_join(struct bpf_engine *be);
 
 /* ---- bpf_execs.c ---- */
 

@@ -23,6 +23,8 @@ static void exec_seen(void)
 	idx = srcu_read_lock(&bpf_maps);
 	list_for_each_entry_srcu(be, &exec_engines, execs, srcu_read_lock_held(&bpf_maps))
 	{
+		if (be->cgroup && !bpf_cgroup_has(be->cgroup, current))
+			continue;
 		err = bpf_join(be, current, UTRACE_ATTACH_UNCHECKED);
 		/* It is on it already, is just going, or may not be on it. */
 		if (err && err != -EEXIST && err != -EOWNERDEAD && err != -EPERM && err != -ESRCH)
@@ -37,7 +39,7 @@ int bpf_execs_add(struct bpf_engine *be)
 	int err;
 
 	lockdep_assert_held(&bpf_engines_mutex);
-	if (!(be->flags & UTRACE_TARGET_EXECS))
+	if (!(be->flags & (UTRACE_TARGET_EXECS | UTRACE_TARGET_CGROUP)))
 		return 0;
 	/* Also while it is on nobody. */
 	err = utrace_hooks_get();

@@ -13,7 +13,17 @@
 
 #define FLAGS_ALL \
 	(UTRACE_TARGET_GROUP | UTRACE_TARGET_CHILDREN | UTRACE_TARGET_HANDOVER | \
-	 UTRACE_TARGET_NESTED | UTRACE_TARGET_INTERCEPT | UTRACE_TARGET_EXECS)
+	 UTRACE_TARGET_NESTED | UTRACE_TARGET_INTERCEPT | UTRACE_TARGET_EXECS | \
+	 UTRACE_TARGET_CGROUP)
+
+/* Which of them go with UTRACE_TARGET_CGROUP, as the header has it. */
+static bool flags_fit(u32 flags)
+{
+	if (flags & ~FLAGS_ALL)
+		return false;
+	return !(flags & UTRACE_TARGET_CGROUP) ||
+	       (flags & (UTRACE_TARGET_GROUP | UTRACE_TARGET_EXECS)) == UTRACE_TARGET_GROUP;
+}
 
 /*
  * Never called.  From them the verifier learns what a member's program is given, and on a kernel
@@ -96,6 +106,9 @@ static const struct bpf_func_proto *ops_func_proto(enum bpf_func_id id, const st
 		return k_bpf_get_current_comm_proto;
 	case BPF_FUNC_get_current_uid_gid:
 		return k_bpf_get_current_uid_gid_proto;
+	case BPF_FUNC_get_current_ancestor_cgroup_id:
+		/* Not without control groups. */
+		return k_bpf_get_current_ancestor_cgroup_id_proto;
 	default:
 		return bpf_base_func_proto(id, prog);
 	}
@@ -133,7 +146,7 @@ static int ops_init_member(const struct btf_type *type, const struct btf_member 
 		return strscpy(to->name, from->name, sizeof(to->name)) > 0 ? 1 : -EINVAL;
 	case offsetof(struct utrace_bpf_engine_ops, flags):
 		to->flags = from->flags;
-		return to->flags & ~FLAGS_ALL ? -EINVAL : 1;
+		return flags_fit(to->flags) ? 1 : -EINVAL;
 	case offsetof(struct utrace_bpf_engine_ops, signal_events):
 		to->signal_events = from->signal_events;
 		return to->signal_events & ~UTRACE_EVENTS_OF_SIGNAL ? -EINVAL : 1;

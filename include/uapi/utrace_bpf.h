@@ -14,6 +14,11 @@ struct utrace_engine;
 
 /* Beside UTRACE_TARGET_* of utrace.h: on every process of this machine from its next exec on. */
 #define UTRACE_TARGET_EXECS (1u << 16)
+/*
+ * On the processes of a control group (v2), and of those below it, that are there now, and on what
+ * comes to be there, from its next exec on.  With UTRACE_TARGET_GROUP, and without EXECS.
+ */
+#define UTRACE_TARGET_CGROUP (1u << 17)
 
 /* The longest a thread is held by bpf_utrace_resume_after(), in nanoseconds: an hour. */
 #define UTRACE_BPF_DELAY_MAX 3600000000000ull
@@ -41,13 +46,13 @@ struct utrace_bpf_engine_ops {
 
 	/* Unique among those that are attached; not empty. */
 	char name[UTRACE_BPF_NAME_SIZE];
-	/* UTRACE_TARGET_GROUP, CHILDREN, HANDOVER, NESTED, INTERCEPT, EXECS. */
+	/* UTRACE_TARGET_GROUP, CHILDREN, HANDOVER, NESTED, INTERCEPT, EXECS, CGROUP. */
 	__u32 flags;
 	/* Of the signals, those that report_signal() is called for; 0: all. */
 	__u32 signal_events;
 	/*
 	 * The thread it begins on, or with UTRACE_TARGET_GROUP the process, as the loader knows it;
-	 * 0: none.
+	 * 0: none; with UTRACE_TARGET_CGROUP a descriptor of the group's directory.
 	 */
 	__s32 target;
 	__u32 reserved;

@@ -51,6 +51,7 @@ const struct bpf_func_proto *k_bpf_task_storage_get_proto;
 const struct bpf_func_proto *k_bpf_task_storage_delete_proto;
 const struct bpf_func_proto *k_bpf_get_current_comm_proto;
 const struct bpf_func_proto *k_bpf_get_current_uid_gid_proto;
+const struct bpf_func_proto *k_bpf_get_current_ancestor_cgroup_id_proto;
 
 /**
  * struct symbol - one row of the table
@@ -159,6 +160,12 @@ static struct symbol symbols[] = {
 	HELPER(bpf_task_storage_delete),
 	HELPER(bpf_get_current_comm),
 	HELPER(bpf_get_current_uid_gid),
+	{
+		.name = "bpf_get_current_ancestor_cgroup_id_proto",
+		.why = "so that engines in BPF tell cgroups apart",
+		.data = (void **)&k_bpf_get_current_ancestor_cgroup_id_proto,
+		.optional = true,
+	},
 };
 
 /* The kernel's name table is not exported, but a kprobe knows how to look into it. */

@@ -218,5 +218,6 @@ extern const struct bpf_func_proto *k_bpf_task_storage_get_proto;
 extern const struct bpf_func_proto *k_bpf_task_storage_delete_proto;
 extern const struct bpf_func_proto *k_bpf_get_current_comm_proto;
 extern const struct bpf_func_proto *k_bpf_get_current_uid_gid_proto;
+extern const struct bpf_func_proto *k_bpf_get_current_ancestor_cgroup_id_proto;
 
 #endif

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // utracectl stop --if: which call a thread is held at is decided in the kernel.
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -13,6 +19,7 @@
 namespace utrace::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -101,6 +108,150 @@ TEST_F(CliChoice, InTheBackgroundAHolderKeepsIt) {
   EXPECT_TRUE(Eventually([] {
     return RunCli({"engine", "list"}).out.find("stop-") == std::string::npos;
   }));
+}
+
+std::set<int> TidsOf(const std::string& json) {
+  std::set<int> tids;
+  const std::regex number("\"tid\":([0-9]+)");
+  for (std::sregex_iterator at(json.begin(), json.end(), number), end; at != end; ++at) {
+    tids.insert(std::stoi((*at)[1]));
+  }
+  return tids;
+}
+
+// Two of the guest's own, one below the other.
+class Cgroups {
+ public:
+  Cgroups() { std::filesystem::create_directories(kRoot + kInner); }
+  ~Cgroups() {
+    // Empty once its processes are reaped.
+    for (const std::string& path : {kRoot + kInner, kRoot + kOuter}) {
+      EXPECT_TRUE(Eventually([&] { return rmdir(path.c_str()) == 0; })) << path;
+    }
+  }
+  static void Move(pid_t pid, const std::string& cgroup) {
+    std::ofstream(kRoot + cgroup + "/cgroup.procs") << pid;
+  }
+
+  // Until all in it are, or none.
+  static bool Freeze(bool frozen) {
+    std::ofstream(kRoot + kOuter + "/cgroup.freeze") << frozen << std::flush;
+    return Eventually([&] {
+      std::ifstream events(kRoot + kOuter + "/cgroup.events");
+      const std::string text((std::istreambuf_iterator<char>(events)), {});
+      return text.find(frozen ? "frozen 1" : "frozen 0") != std::string::npos;
+    });
+  }
+  static std::set<int> Threads() {
+    std::ifstream threads(kRoot + kInner + "/cgroup.threads");
+    return {std::istream_iterator<int>(threads), {}};
+  }
+
+  static const inline std::string kRoot = "/sys/fs/cgroup";
+  static const inline std::string kOuter = "/choice";
+  static const inline std::string kInner = "/choice/inner";
+};
+
+TEST(CliChoiceCgroup, SmokeOfATraceItIsTheCallsInIt) {
+  const Cgroups cgroups;
+  const std::string move = "echo $$ >" + Cgroups::kRoot + Cgroups::kInner + "/cgroup.procs; ";
+  const auto trace = [&](const std::string& expression) {
+    const CliResult result =
+        RunCli({"trace", "--if", "call == chdir && " + expression, "--", "sh", "-c",
+                "cd /etc; " + move + "cd /tmp; echo $$ >/sys/fs/cgroup/cgroup.procs"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(trace("cgroup == '/choice'"),
+              AllOf(HasSubstr("chdir(\"/tmp\")"), Not(HasSubstr("chdir(\"/etc\")"))));
+  EXPECT_THAT(trace("cgroup != '/sys/fs/cgroup/choice/inner/'"),
+              AllOf(HasSubstr("chdir(\"/etc\")"), Not(HasSubstr("chdir(\"/tmp\")"))));
+  EXPECT_THAT(trace("cgroup == '/'"),
+              AllOf(HasSubstr("chdir(\"/etc\")"), HasSubstr("chdir(\"/tmp\")")));
+}
+
+TEST_F(CliChoice, SmokeACgroupIsThatOfTheThreadOrOneAbove) {
+  if (NotHere()) return;
+  const Cgroups cgroups;
+  const auto answer = [&](const std::string& expression) {
+    Cli inject({"inject", "getpriority:retval=4711:if=" + expression, "-p", Pid()});
+    EXPECT_TRUE(inject.Says("into actor"));
+    return tracee_.Ask(Call(0));
+  };
+  EXPECT_EQ(answer("cgroup == '/choice'"), "20");
+  Cgroups::Move(tracee_.pid(), Cgroups::kInner);
+  EXPECT_EQ(answer("cgroup == '/choice'"), "4711");
+  EXPECT_EQ(answer("cgroup == '/choice/inner'"), "4711");
+  EXPECT_EQ(answer("cgroup != '/choice/inner'"), "20");
+  Cgroups::Move(tracee_.pid(), Cgroups::kOuter);
+  EXPECT_EQ(answer("cgroup == '/choice'"), "4711");
+  EXPECT_EQ(answer("cgroup == '/choice/inner'"), "20");
+  EXPECT_EQ(answer("cgroup != '/choice/inner'"), "4711");
+  Cgroups::Move(tracee_.pid(), "");
+}
+
+// An engine on all that is in a control group, also below; what comes to it, at its next exec.
+TEST_F(CliChoice, SmokeAnEngineIsOnTheProcessesOfACgroup) {
+  if (NotHere()) return;
+  const Cgroups cgroups;
+  Tracee inside({"actor"});
+  Tracee comes({"actor"});
+  Cgroups::Move(inside.pid(), Cgroups::kInner);
+  Cli load({"engine", "load", "/payload/engines/faultinject.bpf.o", "--cgroup", "/choice", "-f",
+            "--set", "call=getpriority", "--set", "error=ENOSPC"});
+  ASSERT_TRUE(load.Says("is on the processes of the cgroup /choice, until Ctrl-C")) << load.Err();
+  EXPECT_EQ(inside.Ask(Call(0)), "-28");
+  EXPECT_EQ(tracee_.Ask(Call(0)), "20");
+  const CliResult list = RunCli({"engine", "list"});
+  EXPECT_THAT(list.out, HasSubstr("on a cgroup"));
+  EXPECT_THAT(RunCli({"engine", "list", "-j"}).out, HasSubstr("\"cgroup\":true"));
+  // Elsewhere it is not met at an exec.
+  EXPECT_EQ(tracee_.Ask("exec"), "ready");
+  EXPECT_EQ(tracee_.Ask(Call(0)), "20");
+  Cgroups::Move(comes.pid(), Cgroups::kOuter);
+  EXPECT_EQ(comes.Ask(Call(0)), "20");
+  EXPECT_EQ(comes.Ask("exec"), "ready");
+  EXPECT_EQ(comes.Ask(Call(0)), "-28");
+  // Who leaves keeps it.
+  Cgroups::Move(inside.pid(), "");
+  EXPECT_EQ(inside.Ask(Call(0)), "-28");
+  load.Kill(SIGINT);
+  EXPECT_EQ(load.Wait(), 0) << load.Err();
+  EXPECT_EQ(inside.Ask(Call(0)), "20");
+  Cgroups::Move(comes.pid(), "");
+}
+
+// Also those that are multiplying just now: nobody is left out.
+TEST_F(CliChoice, OfACgroupNobodyIsMissed) {
+  if (NotHere()) return;
+  const Cgroups cgroups;
+  Cli shell = Cli::Of({"sh", "-c", "while :; do sleep 0.05 & sleep 0.01; done"});
+  Cgroups::Move(shell.pid(), Cgroups::kInner);
+  for (int i = 0; i < 5; ++i) {
+    Cli load({"engine", "load", "/payload/engines/forktree.bpf.o", "--cgroup", "/choice", "-f",
+              "-o", "/dev/null"});
+    ASSERT_TRUE(load.Says("is on the processes of")) << load.Err();
+    ASSERT_TRUE(Cgroups::Freeze(true));
+    const std::set<int> there = Cgroups::Threads();
+    EXPECT_GT(there.size(), 1u);
+    std::set<int> in = TidsOf(RunCli({"engine", "show", "forktree", "-j"}).out);
+    for (const int tid : there) EXPECT_TRUE(in.contains(tid)) << tid;
+    ASSERT_TRUE(Cgroups::Freeze(false));
+    load.Kill(SIGINT);
+    EXPECT_EQ(load.Wait(), 0) << load.Err();
+  }
+  shell.Kill(SIGKILL);
+  shell.Wait();
+}
+
+TEST_F(CliChoice, WhatIsNoCgroupIsRefused) {
+  if (NotHere()) return;
+  for (const char* path : {"/nosuch", "/../etc", "/cgroup.procs"}) {
+    const CliResult load = RunCli({"engine", "load", "/payload/engines/faultinject.bpf.o",
+                                   "--cgroup", path, "--set", "call=getpriority"});
+    EXPECT_EQ(load.status, 1) << path;
+    EXPECT_THAT(load.err, HasSubstr(std::string("choose the processes of the cgroup ") + path));
+  }
 }
 
 TEST_F(CliChoice, WhatCannotBeIsRefused) {

@@ -68,6 +68,7 @@ struct LoadedEngine {
   pid_t target = 0;            // that it began on, as its loader knew it; 0: none, or not known
   std::optional<bool> pinned;  // root sees it
   bool every_exec = false;     // it comes to whatever is run; root sees it
+  bool cgroup = false;         // it is on those of a control group; root sees it
   uint32_t events = 0;
   std::vector<utrace_info> threads;
 };

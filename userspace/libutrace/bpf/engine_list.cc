@@ -93,8 +93,10 @@ absl::StatusOr<std::optional<LoadedEngine>> Look(const btf* types, uint32_t link
   ASSIGN_OR_RETURN(const EngineValue value, EngineValue::Read(types, map.Get(), about.value_size));
   LoadedEngine engine;
   engine.name = TextOf(value.Member<EngineName>("name"));
-  engine.target = value.Member<int32_t>("target");
-  engine.every_exec = value.Member<uint32_t>("flags") & UTRACE_TARGET_EXECS;
+  const auto flags = value.Member<uint32_t>("flags");
+  engine.every_exec = flags & UTRACE_TARGET_EXECS;
+  engine.cgroup = flags & UTRACE_TARGET_CGROUP;
+  if (!engine.cgroup) engine.target = value.Member<int32_t>("target");
   engine.events = EventsOf(value);
   engine.link_id = link_id;
   engine.pinned = EngineIsPinned(engine.name);

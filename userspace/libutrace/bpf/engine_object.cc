@@ -34,6 +34,7 @@
 #include "userspace/libutrace/bpf/privileges.h"
 #include "userspace/libutrace/bpf/verifier_text.h"
 #include "userspace/libutrace/machine.h"
+#include "userspace/libutrace/predicate/cgroup.h"
 
 namespace utrace {
 namespace {
@@ -208,6 +209,14 @@ absl::Status EngineObject::SetTarget(pid_t process, bool children) {
   const int32_t pid = process;
   std::memcpy(target, &pid, sizeof(pid));
   return ChangeFlags(GroupFlags(children), 0);
+}
+
+absl::Status EngineObject::SetCgroup(const std::string& path, bool children) {
+  ASSIGN_OR_RETURN(char* target, Member("target", sizeof(int32_t)));
+  ASSIGN_OR_RETURN(cgroup_, OpenCgroup(path));
+  const int32_t fd = cgroup_.Get();
+  std::memcpy(target, &fd, sizeof(fd));
+  return ChangeFlags(UTRACE_TARGET_CGROUP | GroupFlags(children), 0);
 }
 
 absl::Status EngineObject::SetEveryExec(bool children) {

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "userspace/base/unique_fd.h"
 #include "userspace/libutrace/bpf/engine_beside.h"
 #include "userspace/libutrace/bpf/engine_paths.h"
 
@@ -58,6 +59,9 @@ class EngineObject {
 
   // The process it begins on, with all threads, and `children` those it will have.
   absl::Status SetTarget(pid_t process, bool children);
+  // Or those of a control group (v2) and below, by its path or its directory's, and what comes
+  // there.
+  absl::Status SetCgroup(const std::string& path, bool children);
   // Or each process of this machine, from its next exec on.
   absl::Status SetEveryExec(bool children);
 
@@ -98,6 +102,7 @@ class EngineObject {
   std::string name_;
   std::string log_;
   pid_t target_ = 0;
+  UniqueFd cgroup_;
   std::vector<std::string> set_;
   std::vector<utrace_path> paths_;
   // Gone after the engine.

@@ -10,14 +10,18 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "include/uapi/utrace_predicate.h"
 #include "userspace/base/unique_fd.h"
 #include "userspace/libutrace/predicate/assembler.h"
+#include "userspace/libutrace/predicate/cgroup.h"
 #include "userspace/libutrace/predicate/compile.h"
 #include "userspace/libutrace/predicate/evaluate.h"
 
@@ -106,7 +110,7 @@ class Kernel {
 // Calls, texts and expressions of which many fit each other.
 class Chance {
  public:
-  explicit Chance(uint32_t seed) : engine_(seed) {}
+  explicit Chance(uint32_t seed) : engine_(seed) { LearnCgroups(); }
 
   size_t Below(size_t n) { return engine_() % n; }
 
@@ -126,6 +130,7 @@ class Chance {
     char comm[16] = {};
     prctl(PR_GET_NAME, comm);
     call.comm = comm;
+    call.cgroups = cgroups_;
     return call;
   }
 
@@ -135,7 +140,10 @@ class Chance {
       return absl::StrCat(Below(3) ? "(" : "!(", Expression(depth - 1), sign, Expression(depth - 1),
                           ")");
     }
-    switch (Below(6)) {
+    switch (Below(cgroups_.empty() ? 6 : 7)) {
+      case 6:
+        return absl::StrCat("cgroup ", Pick<const char*>({"==", "!="}), " '",
+                            cgroup_paths_[Below(cgroup_paths_.size())], "'");
       case 0:
         return absl::StrCat("call ", Pick<const char*>({"==", "!="}), " ",
                             Pick<const char*>({"openat", "open", "read", "epoll_wait", "3"}));
@@ -200,7 +208,32 @@ class Chance {
     return glob;
   }
 
+  // Our own and those above it, and the others there are below the root.
+  void LearnCgroups() {
+    std::string own;
+    std::ifstream file("/proc/self/cgroup");
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with("0::/")) own = line.substr(3);
+    }
+    if (own.empty() || !FindCgroup("/").ok()) return;
+    std::string path = "/";
+    for (const absl::string_view name : absl::StrSplit("/" + own, '/')) {
+      if (name.empty() && !cgroups_.empty()) continue;
+      if (!name.empty()) absl::StrAppend(&path, "/", name);
+      const absl::StatusOr<CgroupPlace> place = FindCgroup(path);
+      ASSERT_TRUE(place.ok()) << place.status();
+      cgroups_.push_back(place->id);
+      cgroup_paths_.push_back(path);
+    }
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator("/sys/fs/cgroup", ignored)) {
+      if (FindCgroup(entry.path().string()).ok()) cgroup_paths_.push_back(entry.path().string());
+    }
+  }
+
   std::mt19937 engine_;
+  std::vector<uint64_t> cgroups_;
+  std::vector<std::string> cgroup_paths_;
 };
 
 class CompiledExpression : public testing::Test {

@@ -159,7 +159,13 @@ class Compiler {
       as_.Bind(on);
       return;
     }
-    LoadNumber(condition.field, no);
+    if (condition.field == Field::kCgroup) {
+      as_.Set(BPF_REG_1, condition.level);
+      as_.Call(BPF_FUNC_get_current_ancestor_cgroup_id);
+      as_.Move(BPF_REG_1, BPF_REG_0);
+    } else {
+      LoadNumber(condition.field, no);
+    }
     if (condition.mask != ~uint64_t{0}) {
       as_.Set(BPF_REG_2, condition.mask);
       as_.ApplyRegister(BPF_AND, BPF_REG_1, BPF_REG_2);

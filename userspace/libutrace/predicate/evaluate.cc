@@ -27,8 +27,11 @@ bool Fits(absl::string_view text, const Pattern& pattern, size_t at) {
   }
 }
 
-std::optional<uint64_t> NumberOf(Field field, const PredicateCall& call) {
+std::optional<uint64_t> NumberOf(const Expression& condition, const PredicateCall& call) {
+  const Field field = condition.field;
   switch (field) {
+    case Field::kCgroup:
+      return condition.level < call.cgroups.size() ? call.cgroups[condition.level] : 0;
     case Field::kCall:
       return call.nr;
     case Field::kRet:
@@ -72,7 +75,7 @@ bool Compare(Comparison comparison, Number left, Number right) {
 }
 
 bool CompareNumber(const Expression& condition, const PredicateCall& call) {
-  std::optional<uint64_t> number = NumberOf(condition.field, call);
+  std::optional<uint64_t> number = NumberOf(condition, call);
   if (!number) return false;
   *number &= condition.mask;
   const uint64_t value = call.abi == Abi::kI386 ? condition.value_i386 : condition.value;

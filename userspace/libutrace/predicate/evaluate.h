@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "userspace/libutrace/event.h"
 #include "userspace/libutrace/predicate/expression.h"
@@ -24,6 +25,7 @@ struct PredicateCall {
   uint32_t tid = 0;
   uint32_t uid = 0;
   std::string comm;
+  std::vector<uint64_t> cgroups;  // its own is the last, the root the first
 };
 
 bool Evaluate(const Expression& expression, const PredicateCall& call);

@@ -10,6 +10,7 @@
 #include "userspace/base/status_macros.h"
 #include "userspace/libutrace/decode/constants.h"
 #include "userspace/libutrace/decode/syscall_table.h"
+#include "userspace/libutrace/predicate/cgroup.h"
 #include "userspace/libutrace/predicate/pattern.h"
 #include "userspace/libutrace/predicate/token.h"
 
@@ -22,11 +23,12 @@ struct FieldName {
 };
 
 constexpr FieldName kFields[] = {
-    {"call", Field::kCall}, {"ret", Field::kRet},   {"error", Field::kError},
-    {"fd", Field::kFd},     {"path", Field::kPath}, {"arg0", Field::kArg0},
-    {"arg1", Field::kArg1}, {"arg2", Field::kArg2}, {"arg3", Field::kArg3},
-    {"arg4", Field::kArg4}, {"arg5", Field::kArg5}, {"pid", Field::kPid},
-    {"tid", Field::kTid},   {"uid", Field::kUid},   {"comm", Field::kComm},
+    {"call", Field::kCall},     {"ret", Field::kRet},   {"error", Field::kError},
+    {"fd", Field::kFd},         {"path", Field::kPath}, {"arg0", Field::kArg0},
+    {"arg1", Field::kArg1},     {"arg2", Field::kArg2}, {"arg3", Field::kArg3},
+    {"arg4", Field::kArg4},     {"arg5", Field::kArg5}, {"pid", Field::kPid},
+    {"tid", Field::kTid},       {"uid", Field::kUid},   {"comm", Field::kComm},
+    {"cgroup", Field::kCgroup},
 };
 constexpr absl::string_view kFailed = "failed";
 
@@ -162,6 +164,7 @@ class Parser {
     }
     condition.field = entry->field;
     if (IsText(condition.field)) return ParseText(std::move(condition));
+    if (condition.field == Field::kCgroup) return ParseCgroup(std::move(condition));
     if (Next().kind == Token::Kind::kName && Next().text == "in") return ParseList(condition);
     if (IsNext("&") && condition.field == Field::kCall) {
       return Wrong(Next(), "a call's number has no flags");
@@ -260,6 +263,23 @@ class Parser {
       flags |= bits;
     } while (TakeIf("|"));
     return flags;
+  }
+
+  absl::StatusOr<Expression> ParseCgroup(Expression condition) {
+    const Token sign = Take();
+    if (sign.kind != Token::Kind::kSign || (sign.text != "==" && sign.text != "!=")) {
+      return Wrong(sign, "cgroups are compared by == and !=");
+    }
+    const Token value = Take();
+    if (value.kind != Token::Kind::kText) {
+      return Wrong(value, "here a cgroup's path in quotes is missing");
+    }
+    const absl::StatusOr<CgroupPlace> place = FindCgroup(value.text);
+    if (!place.ok()) return Wrong(value, place.status().message());
+    condition.comparison = sign.text == "==" ? Comparison::kEqual : Comparison::kNotEqual;
+    condition.value = condition.value_i386 = place->id;
+    condition.level = place->level;
+    return condition;
   }
 
   absl::StatusOr<Expression> ParseText(Expression condition) {

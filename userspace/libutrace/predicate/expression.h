@@ -28,6 +28,7 @@ enum class Field : uint8_t {
   kTid,
   kUid,
   kComm,
+  kCgroup,
 };
 
 enum class Comparison : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual };
@@ -58,6 +59,7 @@ struct Expression {
   Comparison comparison = Comparison::kEqual;
   uint64_t mask = ~uint64_t{0};
   uint64_t value = 0;
+  uint32_t level = 0;       // of a cgroup: that of the thread at this level is compared
   uint64_t value_i386 = 0;  // in calls of 32-bit programs, whose numbers differ; else the same
   Pattern pattern;
 };
@@ -73,7 +75,9 @@ enum class Moment : uint8_t { kEntry, kEnd };
 //   call in (open, openat) && path ~ "/etc/*" && !(error == ENOENT)
 //
 // Fields are those above by their names, and `failed`; texts (path, comm) are compared by ==, !=,
-// and by ~, !~ with a glob; numbers by == != < <= > >=, and `(a & FLAGS)` or `a & FLAGS == b`.
+// and by ~, !~ with a glob; `cgroup` by == and != with a path, of one that there is when this is
+// called: the thread is in it, or in one below; numbers by == != < <= > >=, and `(a & FLAGS)` or `a
+// & FLAGS == b`.
 absl::StatusOr<Expression> ParseExpression(absl::string_view text, Moment moment = Moment::kEnd);
 
 // Does it compare this field?

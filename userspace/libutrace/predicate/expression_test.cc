@@ -111,7 +111,7 @@ TEST(Expression, BindsAsInC) {
 TEST(Expression, PointsAtWhatIsWrong) {
   EXPECT_EQ(Refusal("call == openat && reg == 3"),
             "cannot use this expression: there is no such field, but failed, call, ret, error, fd, "
-            "path, arg0, arg1, arg2, arg3, arg4, arg5, pid, tid, uid, comm\n"
+            "path, arg0, arg1, arg2, arg3, arg4, arg5, pid, tid, uid, comm, cgroup\n"
             "  call == openat && reg == 3\n"
             "                    ^~~");
   EXPECT_EQ(Refusal("call == opennat"),
@@ -124,7 +124,7 @@ TEST(Expression, PointsAtWhatIsWrong) {
             "              ^~~");
   EXPECT_EQ(Refusal("pid == 3 &&"),
             "cannot use this expression: here a field is missing, one of failed, call, ret, error, "
-            "fd, path, arg0, arg1, arg2, arg3, arg4, arg5, pid, tid, uid, comm\n"
+            "fd, path, arg0, arg1, arg2, arg3, arg4, arg5, pid, tid, uid, comm, cgroup\n"
             "  pid == 3 &&\n"
             "             ^");
 }
@@ -147,6 +147,10 @@ TEST(Expression, RefusesWhatMeansNothing) {
       {"comm ~ '[ab]*'", "* and ? only"},
       {"comm ~ '*a*b*c*d*e*f*g*h*i*'", "8 stars"},
       {"error == EFOO", "no such error"},
+      {"cgroup ~ '/a'", "cgroups are compared by"},
+      {"cgroup in ('/a')", "cgroups are compared by"},
+      {"cgroup == 3", "path in quotes is missing"},
+      {"cgroup == '/no/such'", "there is no cgroup"},
       {"arg2 & O_FOO", "nor a constant"},
       {"arg2 & 0", "has no bit"},
       {"(pid == 3", "a ')' is missing"},

@@ -84,6 +84,7 @@ std::string TargetText(absl::Span<const utrace_info> threads) {
 std::string StateText(const LoadedEngine& engine) {
   std::string text = absl::StrCat(CountHeld(engine.threads), " held");
   if (engine.every_exec) text += ", on every exec";
+  if (engine.cgroup) text += ", on a cgroup";
   if (engine.pinned == true) text += ", pinned";
   return text;
 }

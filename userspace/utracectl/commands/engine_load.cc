@@ -23,6 +23,7 @@ struct LoadOptions {
   std::string file;
   std::string name;
   EngineTarget target;
+  std::string cgroup;
   bool children = false;
   bool pin = false;
   std::string chosen;
@@ -41,8 +42,13 @@ absl::StatusOr<std::unique_ptr<EngineObject>> LoadOn(const LoadOptions& options,
     RETURN_IF_ERROR(engine->Set(setting.substr(0, equals), setting.substr(equals + 1)));
   }
   for (const std::string& path : options.paths) RETURN_IF_ERROR(engine->AddPath(path));
-  RETURN_IF_ERROR(options.target.every_exec ? engine->SetEveryExec(options.children)
-                                            : engine->SetTarget(process, options.children));
+  if (!options.cgroup.empty()) {
+    RETURN_IF_ERROR(engine->SetCgroup(options.cgroup, options.children));
+  } else if (options.target.every_exec) {
+    RETURN_IF_ERROR(engine->SetEveryExec(options.children));
+  } else {
+    RETURN_IF_ERROR(engine->SetTarget(process, options.children));
+  }
   RETURN_IF_ERROR(engine->Load());
   RETURN_IF_ERROR(engine->Attach());
   if (options.pin) RETURN_IF_ERROR(engine->Pin());
@@ -55,6 +61,7 @@ std::string Described(const std::string& name, const std::vector<std::string>& o
 
 std::string WhatItIsOn(const LoadOptions& options) {
   const pid_t pid = options.target.pid;
+  if (!options.cgroup.empty()) return absl::StrCat("the processes of the cgroup ", options.cgroup);
   if (options.target.every_exec) return "every process that is run from now on";
   const absl::StatusOr<ThreadInfo> info = ReadThread(pid);
   return info.ok() ? ProcessName(pid, info->comm) : absl::StrCat(pid);
@@ -122,9 +129,16 @@ Run DefineEngineLoad(CLI::App& app) {
                   ->check(AboveZeroError)
                   ->type_name("PID");
   app.add_flag("-f,--follow", options->children, "on the processes it creates, too");
+  auto* cgroup =
+      app.add_option("--cgroup", options->cgroup,
+                     "on the processes of this control group (v2) and those below it, and "
+                     "on what comes there, from its next exec on")
+          ->excludes(pid)
+          ->type_name("PATH");
   auto* every = app.add_flag("--every-exec", options->target.every_exec,
                              "on every process of this machine, from its next exec on")
-                    ->excludes(pid);
+                    ->excludes(pid)
+                    ->excludes(cgroup);
   app.add_option("--name", options->name, "what it is called (default: the object's name)")
       ->type_name("NAME");
   app.add_option("--if", options->chosen,
@@ -149,13 +163,17 @@ Run DefineEngineLoad(CLI::App& app) {
                      ->type_name("FILE");
   app.add_flag("--pin", options->pin, "it stays until engine unload, and this returns at once")
       ->excludes(output);
-  return [options, pid, every, user](const ProgramArgs& program) {
-    const bool running = pid->count() > 0 || every->count() > 0;
+  return [options, pid, every, cgroup, user](const ProgramArgs& program) {
+    const bool running = pid->count() > 0 || every->count() > 0 || cgroup->count() > 0;
     if (program.empty() != running) {
-      return UsageError("engine load: give a process by -p, --every-exec, or a program after --");
+      return UsageError(
+          "engine load: give a process by -p, --cgroup, --every-exec, or a program after --");
     }
-    if (options->pin && !running)
-      return UsageError("engine load: --pin is for -p and --every-exec");
+    if (options->pin && !running) {
+      return UsageError("engine load: --pin is for -p, --cgroup and --every-exec");
+    }
+    // As one that is on every exec, it is on no process whose end would be its own.
+    options->target.every_exec = options->target.every_exec || cgroup->count() > 0;
     if (!program.empty()) {
       return RunEnginesOnProgram(options->target, program, Starter(*options));
     }

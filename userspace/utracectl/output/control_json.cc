@@ -193,6 +193,7 @@ std::string LoadedEngineJson(const LoadedEngine& engine, uint64_t now_ns) {
   if (engine.id != 0) line.Number("id", engine.id);
   if (engine.target > 0) line.Signed("target", engine.target);
   if (engine.every_exec) line.Flag("every_exec", true);
+  if (engine.cgroup) line.Flag("cgroup", true);
   if (engine.pinned.has_value()) line.Flag("pinned", *engine.pinned);
   line.Events(engine.events);
   line.Threads(engine.threads, now_ns);

@@ -55,6 +55,8 @@ TEST_F(CliStackTest, AllThatRun) {
 
 TEST_F(CliStackTest, SmokeOneThatSleepsSleepsOn) {
   Tracee tracee({"caller", "sleep"});
+  // It says that it is ready before it waits.
+  ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'S'; }));
   const long switches = SwitchesOf(tracee.pid());
   for (int look = 0; look < 5; ++look) {
     const std::string text = StackOf(tracee);

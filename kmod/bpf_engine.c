@@ -195,6 +195,20 @@ bool bpf_engine_is_on(const struct bpf_engine *be, struct task_struct *task)
 	return true;
 }
 
+void bpf_engine_report(const struct bpf_engine *be, struct task_struct *task)
+{
+	struct utrace_engine *engine;
+	int unused;
+
+	engine = utrace_attach_task(task, UTRACE_ATTACH_MATCH_OPS, &be->core, NULL, NULL);
+	if (IS_ERR(engine))
+		return;
+	/* One that does not hear of it is refused. */
+	unused = utrace_control(engine, UTRACE_REPORT);
+	(void)unused;
+	utrace_engine_put(engine);
+}
+
 static bool bpf_joiner_has(struct utrace_joiner *joiner, struct task_struct *task)
 {
 	return bpf_engine_is_on(container_of(joiner, struct bpf_joiner, joiner)->be, task);

@@ -115,6 +115,20 @@ void bpf_engine_brake(void);
 /* @map takes the place of @old, on the same threads. */
 int bpf_engine_replace(struct utrace_bpf_engine_ops *map, struct utrace_bpf_engine_ops *old);
 
+/* It is on @task, which runs: it is told once near user mode, if it hears of that. */
+void bpf_engine_report(const struct bpf_engine *be, struct task_struct *task);
+
+/* ---- bpf_beside.c ---- */
+
+/*
+ * The policy of that name comes to be on @task before that runs another instruction of its own.
+ * -ENOENT there is none; -EPERM a thread of the kernel's; -ESRCH it is at its end; -ENOMEM.  Any
+ * context but an NMI.
+ */
+int bpf_engine_pick(const char *name, struct task_struct *task);
+/* It lets go what it holds by that number, soon.  -ENOENT, -ENOMEM.  Any context but an NMI. */
+int bpf_engine_let_go(const char *name, struct task_struct *task, u64 seq);
+
 /* ---- bpf_cgroup.c ---- */
 
 /* Of its directory, with a reference.  -EBADF it is none, -EOPNOTSUPP of version 1. */

@@ -188,6 +188,16 @@ __bpf_kfunc bool bpf_utrace_is_on(const char *name__str)
 	return bpf_engine_on_current(name__str);
 }
 
+__bpf_kfunc int bpf_utrace_pick(const char *name__str, struct task_struct *task)
+{
+	return bpf_engine_pick(name__str, task);
+}
+
+__bpf_kfunc int bpf_utrace_let_go(const char *name__str, struct task_struct *task, u64 seq)
+{
+	return bpf_engine_let_go(name__str, task, seq);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(utrace_kfunc_ids)
@@ -212,9 +222,11 @@ static const struct btf_kfunc_id_set utrace_kfuncs = {
 	.set = &utrace_kfunc_ids,
 };
 
-/* For programs of other types, beside an engine. */
+/* For programs of other types, beside an engine: to the kernel security and tracing are one. */
 BTF_KFUNCS_START(utrace_beside_ids)
 BTF_ID_FLAGS(func, bpf_utrace_is_on, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_utrace_pick, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_utrace_let_go, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(utrace_beside_ids)
 
 static const struct btf_kfunc_id_set utrace_beside = {

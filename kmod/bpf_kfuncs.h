@@ -25,6 +25,8 @@ int bpf_utrace_fd_path(s32 fd, void *dst, u32 dst__sz);
 int bpf_utrace_read_user(void *dst, u32 dst__sz, const void *src__ign);
 int bpf_utrace_read_user_str(void *dst, u32 dst__sz, const void *src__ign);
 bool bpf_utrace_is_on(const char *name__str);
+int bpf_utrace_pick(const char *name__str, struct task_struct *task);
+int bpf_utrace_let_go(const char *name__str, struct task_struct *task, u64 seq);
 
 int utrace_bpf_kfuncs_init(void);
 

@@ -45,6 +45,7 @@ ZONES = [
     ('kmod/chardev.*', 'chardev'),
     ('kmod/bpf_ops.*', 'bpf_ops'),
     ('kmod/bpf_engine.*', 'bpf_ops'),
+    ('kmod/bpf_beside.*', 'bpf_ops'),
     ('kmod/bpf_cgroup.*', 'bpf_ops'),
     ('kmod/bpf_current.*', 'bpf_ops'),
     ('kmod/bpf_delay.*', 'bpf_ops'),

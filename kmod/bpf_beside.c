@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What programs of other types ask of an engine in BPF: they may run anywhere but in an NMI, and
+ * what they ask for is done where one may sleep.
+ */
+#include <linux/irq_work.h>
+#include <linux/module.h>
+#include <linux/rculist.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/task_work.h>
+
+#include "attach.h"
+#include "bpf_engine.h"
+#include "compat/worker.h"
+
+/* Who runs it may be just about to go to sleep, with a run queue locked: it wakes nobody. */
+#define GFP_QUIET __GFP_NOWARN
+
+/* With a reference, or NULL.  While there is its link the module stays. */
+static struct bpf_engine *bpf_engine_named(const char *name)
+{
+	struct utrace_bpf_engine_ops *map;
+	struct bpf_engine *be, *found = NULL;
+	int idx;
+
+	idx = srcu_read_lock(&bpf_maps);
+	list_for_each_entry_srcu(be, &bpf_engines, entry, srcu_read_lock_held(&bpf_maps))
+	{
+		map = srcu_dereference(be->map, &bpf_maps);
+		if (!map || strcmp(map->name, name))
+			continue;
+		refcount_inc(&be->ref);
+		__module_get(THIS_MODULE);
+		found = be;
+		break;
+	}
+	srcu_read_unlock(&bpf_maps, idx);
+	return found;
+}
+
+/* Last: whoever unloads the module waits until all have left it. */
+static void bpf_engine_done(struct bpf_engine *be)
+{
+	bpf_engine_put(be);
+	module_put(THIS_MODULE);
+}
+
+/* ---- on a thread ---- */
+
+struct bpf_pick {
+	struct callback_head work;
+	struct bpf_engine *be;
+};
+
+/* In its own context, before it runs another instruction of its own. */
+static void picked(struct callback_head *work)
+{
+	struct bpf_pick *pick = container_of(work, struct bpf_pick, work);
+	struct bpf_engine *be = pick->be;
+	int err = bpf_join(be, current, 0);
+
+	kfree(pick);
+	/* It is on it, is just going, or may not be on it; or this is the thread's end. */
+	if (err && err != -EEXIST && err != -EOWNERDEAD && err != -EPERM && err != -ESRCH)
+		pr_warn_ratelimited("thread %d is not joined by a BPF engine: error %d\n",
+				    task_pid_nr(current), err);
+	if (!err)
+		bpf_engine_report(be, current);
+	bpf_engine_done(be);
+}
+
+int bpf_engine_pick(const char *name, struct task_struct *task)
+{
+	struct bpf_pick *pick;
+	struct bpf_engine *be;
+	int err;
+
+	if (utrace_task_is_kernel(task))
+		return -EPERM;
+	be = bpf_engine_named(name);
+	if (!be)
+		return -ENOENT;
+	pick = kmalloc(sizeof(*pick), GFP_QUIET);
+	err = pick ? 0 : -ENOMEM;
+	if (pick) {
+		pick->be = be;
+		init_task_work(&pick->work, picked);
+		err = task_work_add(task, &pick->work, TWA_RESUME);
+	}
+	if (err) {
+		kfree(pick);
+		bpf_engine_done(be);
+	}
+	return err;
+}
+
+/* ---- let go ---- */
+
+struct bpf_release {
+	struct irq_work irq;
+	struct work_struct work;
+	struct bpf_engine *be;
+	struct task_struct *task;
+	u64 seq;
+};
+
+static void released(struct work_struct *work)
+{
+	struct bpf_release *release = container_of(work, struct bpf_release, work);
+	struct bpf_engine *be = release->be;
+	struct utrace_engine *engine;
+	int unused;
+
+	/* It may be on its way out of queue_release(). */
+	irq_work_sync(&release->irq);
+	engine = utrace_attach_task(release->task, UTRACE_ATTACH_MATCH_OPS, &be->core, NULL, NULL);
+	if (!IS_ERR(engine)) {
+		/* Not held, dead, or never given this number: there is nobody to tell. */
+		unused = utrace_resume(engine, release->seq);
+		(void)unused;
+		utrace_engine_put(engine);
+	}
+	put_task_struct(release->task);
+	kfree(release);
+	bpf_engine_done(be);
+}
+
+static void queue_release(struct irq_work *irq)
+{
+	struct bpf_release *release = container_of(irq, struct bpf_release, irq);
+
+	queue_work(bpf_works, &release->work);
+}
+
+int bpf_engine_let_go(const char *name, struct task_struct *task, u64 seq)
+{
+	struct bpf_engine *be = bpf_engine_named(name);
+	struct bpf_release *release;
+
+	if (!be)
+		return -ENOENT;
+	release = kmalloc(sizeof(*release), GFP_QUIET);
+	if (!release) {
+		bpf_engine_done(be);
+		return -ENOMEM;
+	}
+	release->be = be;
+	release->task = get_task_struct(task);
+	release->seq = seq;
+	INIT_WORK(&release->work, released);
+	init_irq_work(&release->irq, queue_release);
+	irq_work_queue(&release->irq);
+	return 0;
+}

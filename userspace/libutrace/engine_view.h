@@ -65,6 +65,7 @@ struct LoadedEngine {
   std::string name;
   uint64_t id = 0;  // as the module has it; 0: it is on no thread
   uint32_t link_id = 0;
+  uint32_t program = 0;        // one of its programs, by its number in the kernel
   pid_t target = 0;            // that it began on, as its loader knew it; 0: none, or not known
   std::optional<bool> pinned;  // root sees it
   bool every_exec = false;     // it comes to whatever is run; root sees it

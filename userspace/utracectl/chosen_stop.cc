@@ -58,7 +58,7 @@ class Stopper {
     RETURN_IF_ERROR(engine_->SetTarget(target_.Pid(), /*children=*/false));
     RETURN_IF_ERROR(engine_->Load());
     RETURN_IF_ERROR(target_.EndedOr(engine_->Attach()));
-    ASSIGN_OR_RETURN(records_, EngineRecords::Open(engine_->Object()));
+    ASSIGN_OR_RETURN(records_, EngineRecords::Open(MapOf(engine_->Object(), kRecordsMap)));
     CatchInterrupts();
     Print(absl::StrCat("armed: engine ", engine_->Name(), " on ",
                        target_.WholeProcess()

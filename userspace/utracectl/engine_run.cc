@@ -12,8 +12,10 @@
 #include "userspace/base/errno_status.h"
 #include "userspace/base/pidfd.h"
 #include "userspace/base/status_macros.h"
+#include "userspace/libutrace/bpf/engine_map.h"
 #include "userspace/libutrace/bpf/engine_records.h"
 #include "userspace/libutrace/bpf/engine_table.h"
+#include "userspace/libutrace/bpf/loaded_engine.h"
 #include "userspace/libutrace/machine.h"
 #include "userspace/libutrace/process_info.h"
 #include "userspace/utracectl/output/output.h"
@@ -25,6 +27,9 @@
 
 namespace utrace {
 namespace {
+
+// Milliseconds after which it is looked whether an engine of others' is still there.
+constexpr int kLook = 500;
 
 // It stays where it is while this looks, unless somebody lets it go.
 std::string StackOfHeld(pid_t tid) {
@@ -41,9 +46,10 @@ std::string StackOfHeld(pid_t tid) {
 // What one engine tells.
 class Teller {
  public:
-  static absl::StatusOr<Teller> Open(const RunningEngine& running) {
-    Teller teller(running);
-    ASSIGN_OR_RETURN(teller.records_, EngineRecords::Open(running.engine->Object()));
+  static absl::StatusOr<Teller> Open(std::string label, bool tells, const EngineMap& records,
+                                     const EngineMap& table) {
+    Teller teller(std::move(label), tells, table);
+    ASSIGN_OR_RETURN(teller.records_, EngineRecords::Open(records));
     return teller;
   }
 
@@ -53,7 +59,7 @@ class Teller {
     if (!records_) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<EngineRecord> taken, records_->Take());
     for (const EngineRecord& record : taken) {
-      output->Append(absl::StrCat(running_->label, ": ", record.text, "\n"));
+      output->Append(absl::StrCat(label_, ": ", record.text, "\n"));
       if (record.held != 0) output->Append(StackOfHeld(record.held));
     }
     any_ = any_ || !taken.empty();
@@ -61,17 +67,19 @@ class Teller {
   }
 
   absl::Status End(Output* output) const {
-    ASSIGN_OR_RETURN(const std::vector<std::vector<std::string>> rows,
-                     ReadEngineTable(running_->engine->Object()));
+    ASSIGN_OR_RETURN(const std::vector<std::vector<std::string>> rows, ReadEngineTable(table_));
     if (!rows.empty()) output->Append(FormatTable(rows));
-    if (running_->tells && !any_) output->Append(absl::StrCat(running_->label, ": never\n"));
+    if (tells_ && !any_) output->Append(absl::StrCat(label_, ": never\n"));
     return absl::OkStatus();
   }
 
  private:
-  explicit Teller(const RunningEngine& running) : running_(&running) {}
+  Teller(std::string label, bool tells, const EngineMap& table)
+      : label_(std::move(label)), tells_(tells), table_(table) {}
 
-  const RunningEngine* running_;
+  std::string label_;
+  bool tells_;
+  EngineMap table_;
   std::unique_ptr<EngineRecords> records_;
   bool any_ = false;
 };
@@ -81,7 +89,10 @@ absl::Status ShowUntilEnd(const UniqueFd& pidfd, const RunningEngines& engines, 
   std::vector<Teller> tellers;
   std::vector<pollfd> wait = {{pidfd.Get(), POLLIN, 0}};
   for (const RunningEngine& running : engines) {
-    ASSIGN_OR_RETURN(Teller teller, Teller::Open(running));
+    const bpf_object* object = running.engine->Object();
+    ASSIGN_OR_RETURN(Teller teller,
+                     Teller::Open(running.label, running.tells, MapOf(object, kRecordsMap),
+                                  MapOf(object, kTableMap)));
     wait.push_back({teller.PollFd(), POLLIN, 0});
     tellers.push_back(std::move(teller));
   }
@@ -123,6 +134,24 @@ absl::Status RunEngines(const EngineTarget& target, const StartEngines& start,
   PrintNote(absl::StrCat(on(engines),
                          target.every_exec ? ", until Ctrl-C" : ", until that ends or Ctrl-C"));
   return ShowUntilEnd(pidfd, engines, output.get());
+}
+
+absl::Status ReadLoadedEngine(const std::string& name, const std::string& file, bool follow) {
+  EngineTarget target;
+  target.output = file;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Output> output, OpenOutput(target, STDOUT_FILENO));
+  ASSIGN_OR_RETURN(const OpenedEngine engine, OpenedEngine::Open(name));
+  ASSIGN_OR_RETURN(Teller teller, Teller::Open(name, false, engine.Records(), engine.Table()));
+  if (follow) CatchInterrupts();
+  RETURN_IF_ERROR(teller.Take(output.get()));
+  while (follow && !Interrupted() && engine.Lives()) {
+    RETURN_IF_ERROR(output->Flush());
+    pollfd wait{teller.PollFd(), POLLIN, 0};
+    if (::poll(&wait, 1, kLook) < 0 && errno != EINTR) return LastErrno("wait for the engine");
+    RETURN_IF_ERROR(teller.Take(output.get()));
+  }
+  RETURN_IF_ERROR(teller.End(output.get()));
+  return output->Flush();
 }
 
 int RunEnginesOnProgram(const EngineTarget& target, const ProgramArgs& args,

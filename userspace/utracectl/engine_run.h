@@ -40,6 +40,11 @@ struct EngineTarget {
 absl::Status RunEngines(const EngineTarget& target, const StartEngines& start,
                         const std::function<std::string(const RunningEngines&)>& on);
 
+// What one tells that is loaded already: what is there, and with `follow` what comes, until it goes
+// or we are interrupted. Into the file, if there is a name of one. Each record is read once: by us,
+// or by its loader if that reads, too.
+absl::Status ReadLoadedEngine(const std::string& name, const std::string& file, bool follow);
+
 // On a program from its exec on, until it ends. Returns the exit status.
 int RunEnginesOnProgram(const EngineTarget& target, const ProgramArgs& args,
                         const StartEngines& start);

@@ -98,6 +98,10 @@ absl::StatusOr<std::optional<LoadedEngine>> Look(const btf* types, uint32_t link
   engine.cgroup = flags & UTRACE_TARGET_CGROUP;
   if (!engine.cgroup) engine.target = value.Member<int32_t>("target");
   engine.events = EventsOf(value);
+  for (const EngineReport& report : kEngineReports) {
+    const auto program = static_cast<uint32_t>(value.Member<uint64_t>(report.member));
+    if (program != 0) engine.program = program;
+  }
   engine.link_id = link_id;
   engine.pinned = EngineIsPinned(engine.name);
   return engine;

@@ -15,7 +15,6 @@ namespace utrace {
 namespace {
 
 // UTRACE_RECORDS() of bpf/include/utrace.bpf.h: the map, and a pointer that has the type.
-constexpr char kMap[] = "records";
 constexpr char kTypeVariable[] = "utrace_record";
 
 // 0: there is none.
@@ -33,13 +32,12 @@ uint32_t RecordType(const btf* types) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<EngineRecords>> EngineRecords::Open(const bpf_object* object) {
-  const bpf_map* map = bpf_object__find_map_by_name(object, kMap);
-  const uint32_t type = RecordType(bpf_object__btf(object));
-  if (map == nullptr || type == 0) return nullptr;
+absl::StatusOr<std::unique_ptr<EngineRecords>> EngineRecords::Open(const EngineMap& map) {
+  const uint32_t type = map.fd < 0 ? 0 : RecordType(map.types);
+  if (type == 0) return nullptr;
   std::unique_ptr<EngineRecords> records(new EngineRecords());
-  records->fields_ = DescribeMembers(bpf_object__btf(object), type);
-  records->ring_ = ring_buffer__new(bpf_map__fd(map), Sample, records.get(), nullptr);
+  records->fields_ = DescribeMembers(map.types, type);
+  records->ring_ = ring_buffer__new(map.fd, Sample, records.get(), nullptr);
   if (records->ring_ == nullptr) return LastErrno("read the engine's records");
   return records;
 }

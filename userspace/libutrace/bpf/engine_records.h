@@ -12,8 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "userspace/libutrace/bpf/engine_field.h"
+#include "userspace/libutrace/bpf/engine_map.h"
 
-struct bpf_object;
 struct ring_buffer;
 
 namespace utrace {
@@ -25,8 +25,8 @@ struct EngineRecord {
 
 class EngineRecords {
  public:
-  // Of an object that is loaded; nullptr if it has none.
-  static absl::StatusOr<std::unique_ptr<EngineRecords>> Open(const bpf_object* object);
+  // Of kRecordsMap; nullptr if the engine has none.
+  static absl::StatusOr<std::unique_ptr<EngineRecords>> Open(const EngineMap& map);
   ~EngineRecords();
   EngineRecords(const EngineRecords&) = delete;
   EngineRecords& operator=(const EngineRecords&) = delete;

@@ -16,8 +16,6 @@
 namespace utrace {
 namespace {
 
-constexpr char kMap[] = "table";  // UTRACE_TABLE() of bpf/include/utrace.bpf.h
-
 // Of a structure; nothing of another type.
 std::vector<EngineField> Members(const btf* types, uint32_t id) {
   const int resolved = id == 0 ? -1 : btf__resolve_type(types, id);
@@ -34,18 +32,16 @@ struct Entry {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::vector<std::string>>> ReadEngineTable(const bpf_object* object) {
+absl::StatusOr<std::vector<std::vector<std::string>>> ReadEngineTable(const EngineMap& map) {
   std::vector<std::vector<std::string>> rows;
-  const bpf_map* map = bpf_object__find_map_by_name(object, kMap);
-  if (map == nullptr) return rows;
-  const btf* types = bpf_object__btf(object);
-  const std::vector<EngineField> keys = Members(types, bpf_map__btf_key_type_id(map));
-  const std::vector<EngineField> values = Members(types, bpf_map__btf_value_type_id(map));
+  if (map.fd < 0) return rows;
+  const std::vector<EngineField> keys = Members(map.types, map.key_type);
+  const std::vector<EngineField> values = Members(map.types, map.value_type);
   if (keys.empty() || values.empty()) return rows;
 
   std::vector<Entry> entries;
-  std::vector<char> key(bpf_map__key_size(map)), value(bpf_map__value_size(map));
-  const int fd = bpf_map__fd(map);
+  std::vector<char> key(map.key_size), value(map.value_size);
+  const int fd = map.fd;
   for (bool first = true;; first = false) {
     if (::bpf_map_get_next_key(fd, first ? nullptr : key.data(), key.data()) != 0) {
       if (errno == ENOENT) break;

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-
-struct bpf_object;
+#include "userspace/libutrace/bpf/engine_map.h"
 
 namespace utrace {
 
 // Rows of cells as they are now, the names of the members first, then the largest of the first
 // counted member; nothing if the object, which is loaded, has no such table, or it is empty.
-absl::StatusOr<std::vector<std::vector<std::string>>> ReadEngineTable(const bpf_object* object);
+absl::StatusOr<std::vector<std::vector<std::string>>> ReadEngineTable(const EngineMap& map);
 
 }  // namespace utrace
 

@@ -93,6 +93,7 @@ inline constexpr Command kEngineCommand = {
     "  sudo utracectl engine detach --all          the emergency brake\n"
     "  utracectl engine load faultinject.bpf.o --set call=openat --set error=ENOSPC -- make\n"
     "  utracectl engine load faultinject.bpf.o --set call=fsync --pin -p 812\n"
+    "  utracectl engine read -f crashcatch         what one tells that is pinned\n"
     "  utracectl engine unload faultinject",
     Command::kProgramAfterDashes, DefineEngine};
 

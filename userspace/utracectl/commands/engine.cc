@@ -253,6 +253,7 @@ Run DefineEngine(CLI::App& app) {
   CLI::App* show = app.add_subcommand("show", "one engine and its threads");
   CLI::App* detach = app.add_subcommand("detach", "take an engine off, which ends its holds");
   CLI::App* load = app.add_subcommand("load", "an engine in BPF, on a process or a program");
+  CLI::App* read = app.add_subcommand("read", "what an engine in BPF tells, also a pinned one");
   CLI::App* unload =
       app.add_subcommand("unload", "take an engine in BPF off, which ends its holds");
   CLI::App* verify = app.add_subcommand("verify", "whether this kernel takes an engine in BPF");
@@ -260,6 +261,7 @@ Run DefineEngine(CLI::App& app) {
   const Run run_verify = DefineEngineVerify(*verify);
   const Run run_new = DefineEngineNew(*make);
   const Run run_load = DefineEngineLoad(*load);
+  const Run run_read = DefineEngineRead(*read);
   const Run run_unload = DefineEngineUnload(*unload);
   for (CLI::App* command : {list, show}) {
     command->add_flag("-j,--json", options->json,
@@ -273,10 +275,11 @@ Run DefineEngine(CLI::App& app) {
       ->add_flag("--all", options->all,
                  "take all engines of all users off at once (root; the emergency brake)")
       ->excludes(id);
-  return [options, list, show, load, unload, verify, make, run_load, run_unload, run_verify,
-          run_new](const ProgramArgs& program) {
+  return [options, list, show, load, read, unload, verify, make, run_load, run_read, run_unload,
+          run_verify, run_new](const ProgramArgs& program) {
     if (*load) return run_load(program);
     if (!program.empty()) return UsageError("engine: a program goes with engine load");
+    if (*read) return run_read(program);
     if (*unload) return run_unload(program);
     if (*verify) return run_verify(program);
     if (*make) return run_new(program);

@@ -190,6 +190,23 @@ Run DefineEngineVerify(CLI::App& app) {
   return [file, log](const ProgramArgs&) { return Finish(Verify(*file, *log)); };
 }
 
+Run DefineEngineRead(CLI::App& app) {
+  struct ReadOptions {
+    std::string name;
+    std::string output;
+    bool follow = false;
+  };
+  auto options = std::make_shared<ReadOptions>();
+  app.add_option("name", options->name, "its name, as engine list shows it")
+      ->required()
+      ->type_name("NAME");
+  app.add_flag("-f,--follow", options->follow, "go on until it is unloaded, or Ctrl-C");
+  app.add_option("-o,--output", options->output, "write it to this file")->type_name("FILE");
+  return [options](const ProgramArgs&) {
+    return Finish(ReadLoadedEngine(options->name, options->output, options->follow));
+  };
+}
+
 Run DefineEngineUnload(CLI::App& app) {
   auto name = std::make_shared<std::string>();
   app.add_option("name", *name, "its name, as engine list shows it")->required()->type_name("NAME");

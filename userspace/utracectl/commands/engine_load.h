@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine load, engine verify and engine unload: BPF engines.
+// engine load, engine read, engine verify and engine unload: BPF engines.
 #ifndef UTRACE_UTRACECTL_COMMANDS_ENGINE_LOAD_H_
 #define UTRACE_UTRACECTL_COMMANDS_ENGINE_LOAD_H_
 
@@ -8,6 +8,7 @@
 namespace utrace {
 
 Run DefineEngineLoad(CLI::App& app);
+Run DefineEngineRead(CLI::App& app);
 Run DefineEngineVerify(CLI::App& app);
 Run DefineEngineUnload(CLI::App& app);
 

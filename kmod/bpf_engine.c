@@ -35,6 +35,7 @@ static void bpf_thread_leave_list(struct bpf_thread *t)
 {
 	list_del_init(&t->entry);
 	t->owner->count--;
+	bpf_delay_end(t);
 }
 
 void bpf_thread_unlink(struct bpf_thread *t)
@@ -277,6 +278,7 @@ static struct bpf_engine *bpf_engine_create(struct utrace_bpf_engine_ops *map)
 	spin_lock_init(&be->lock);
 	INIT_LIST_HEAD(&be->threads);
 	INIT_LIST_HEAD(&be->execs);
+	INIT_LIST_HEAD(&be->picks);
 	INIT_WORK(&be->free, bpf_engine_free_work);
 	be->id = utrace_owner_new_id();
 	be->core = bpf_core_ops;
@@ -311,6 +313,7 @@ void bpf_engine_leave(struct bpf_engine *be)
 {
 	struct bpf_thread *t;
 
+	bpf_picks_end(be);
 	spin_lock_irq(&be->lock);
 	be->gone = true;
 	while (!list_empty(&be->threads)) {

@@ -24,6 +24,7 @@
 #include "../include/linux/utrace.h"
 #include "../include/uapi/utrace_bpf.h"
 
+struct bpf_delay;
 struct cgroup;
 
 struct bpf_engine {
@@ -38,6 +39,9 @@ struct bpf_engine {
 	struct list_head entry;
 	/* Among those that are on every process from its next exec on; itself: it is none. */
 	struct list_head execs;
+	/* Threads that were chosen and are on their way in; bpf_beside.c has their lock. */
+	struct list_head picks;
+	bool picks_ended;
 	/* If not NULL, on those of this group only.  Never changes. */
 	struct cgroup *cgroup;
 	/* NULL once it is unregistered.  Changed under the mutex. */
@@ -59,6 +63,8 @@ struct bpf_thread {
 	/* Under the owner's lock, as what follows: what the core was asked for. */
 	u32 events;
 	struct list_head entry;
+	/* NULL: it is not held for a time. */
+	struct bpf_delay *delay;
 	/* Of its last hold at an event, for those who look: which, its signal, and jiffies. */
 	u8 event;
 	s32 signo;
@@ -126,6 +132,8 @@ void bpf_engine_report(const struct bpf_engine *be, struct task_struct *task);
  * context but an NMI.
  */
 int bpf_engine_pick(const char *name, struct task_struct *task);
+/* Who was chosen and is not on it yet will not be.  May sleep. */
+void bpf_picks_end(struct bpf_engine *be);
 /* It lets go what it holds by that number, soon.  -ENOENT, -ENOMEM.  Any context but an NMI. */
 int bpf_engine_let_go(const char *name, struct task_struct *task, u64 seq);
 
@@ -150,9 +158,11 @@ void bpf_execs_remove(struct bpf_engine *be);
 
 /*
  * In a report: if it holds the thread, it is let go in so many nanoseconds.  0, -EINVAL it is more
- * than UTRACE_BPF_DELAY_MAX, -ENOMEM.  May sleep.
+ * than UTRACE_BPF_DELAY_MAX, -EOWNERDEAD the engine is just going, -ENOMEM.  May sleep.
  */
 int bpf_resume_after(struct utrace_engine *engine, u64 ns);
+/* The engine leaves it: nothing is to wait for that time.  Under the owner's lock. */
+void bpf_delay_end(struct bpf_thread *t);
 
 /* ---- bpf_current.c ---- */
 

@@ -172,10 +172,10 @@ extern int bpf_utrace_resume(struct utrace_engine *engine, struct task_struct *t
  *
  * If this report returns UTRACE_STOP the thread is held for so long, unless somebody lets it go
  * before.  It is an ordinary hold: a debugger, job control and SIGKILL find it as any other.
- * The module stays until that time is over, even if the engine goes before.
  *
  * Context: sleepable.
- * Return: 0; -EINVAL it is longer; -ENOMEM, and it would be held for good.
+ * Return: 0; and else it would be held for good: -EINVAL it is longer; -EOWNERDEAD the engine is
+ *	just going; -ENOMEM.
  */
 extern int bpf_utrace_resume_after(struct utrace_engine *engine, u64 ns) __ksym;
 

@@ -2,7 +2,7 @@
 // Programs of other types choose whom an engine in BPF is on, and let go what it holds.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <cerrno>
 #include <csignal>
@@ -31,6 +31,8 @@ class BpfBeside : public testing::Test {
   struct Told {
     int held;
     int unknown;
+    int sleeping;
+    int reserved;
     unsigned long long number;
     unsigned long long reports;
   };
@@ -42,12 +44,14 @@ class BpfBeside : public testing::Test {
     return true;
   }
   // On nobody yet.
-  static std::unique_ptr<EngineObject> Attached(const std::string& program, pid_t waker) {
+  static std::unique_ptr<EngineObject> Attached(const std::string& program, pid_t waker,
+                                                pid_t sleeper = 0) {
     absl::StatusOr<std::unique_ptr<EngineObject>> engine =
         EngineObject::Open("/payload/engines/picker.bpf.o");
     EXPECT_TRUE(engine.ok()) << engine.status();
     EXPECT_TRUE((*engine)->Set("program", program).ok());
     EXPECT_TRUE((*engine)->Set("waker", std::to_string(waker)).ok());
+    EXPECT_TRUE((*engine)->Set("sleeper", std::to_string(sleeper)).ok());
     const absl::Status loaded = (*engine)->Load();
     EXPECT_TRUE(loaded.ok()) << loaded;
     const absl::Status attached = (*engine)->Attach();
@@ -101,6 +105,35 @@ TEST_F(BpfBeside, WhatWasPickedGoesOnWithTheEnginesEnd) {
   EXPECT_TRUE(Eventually([&] { return StateOf(sleep.pid()) == 'S'; }));
   sleep.Kill(SIGKILL);
   sleep.Wait();
+}
+
+// One that sleeps comes to it only when it wakes: the engine's end, and the module's, do not wait.
+TEST_F(BpfBeside, WhoSleepsIsOnItBeforeItsNextInstructionOrNotAtAll) {
+  if (NotHere()) return;
+  const auto users = [] {
+    std::ifstream file("/sys/module/utrace/refcnt");
+    int count = -1;
+    file >> count;
+    return count;
+  };
+  ASSERT_TRUE(Eventually([&] { return users() == 0; }));
+  Tracee tracee({"actor"});
+  ASSERT_TRUE(Eventually([&] { return StateOf(tracee.pid()) == 'S'; }));
+  std::unique_ptr<EngineObject> engine = Attached("nosuch", 0, tracee.pid());
+  EXPECT_EQ(Cli::Of({"true"}).Wait(), 0);
+  EXPECT_EQ(ToldTo(*engine).sleeping, 1);
+  EXPECT_EQ(StateOf(tracee.pid()), 'S') << "it is not disturbed";
+  engine.reset();
+  EXPECT_TRUE(Eventually([&] { return users() == 0; }));
+  const std::string call = "call " + std::to_string(SYS_getpriority) + " 0 0";
+  EXPECT_EQ(tracee.Ask(call), "20");
+
+  engine = Attached("nosuch", 0, tracee.pid());
+  EXPECT_EQ(Cli::Of({"true"}).Wait(), 0);
+  tracee.Tell(call);
+  ASSERT_TRUE(Held(tracee.pid()));
+  engine.reset();
+  EXPECT_EQ(tracee.Hear(), "20");
 }
 
 // Programs are picked while the engine goes: none is left held, and the module can be removed.

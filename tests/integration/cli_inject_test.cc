@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -69,9 +70,18 @@ TEST_F(CliInject, SmokeACallComesLateAndIsNotDisturbed) {
   EXPECT_GE(took, std::chrono::milliseconds(800));
 }
 
+// Of the module: engines, and what is under way for them.
+int UsersOfTheModule() {
+  std::ifstream file("/sys/module/utrace/refcnt");
+  int users = -1;
+  file >> users;
+  return users;
+}
+
 // It is a hold as any other: it shows, and is over at once for who lets go.
 TEST_F(CliInject, WhoIsLateMayBeLetGoBefore) {
   if (NotHere()) return;
+  ASSERT_TRUE(Eventually([] { return UsersOfTheModule() == 0; }));
   Tracee tracee({"actor"});
   const std::string pid = std::to_string(tracee.pid());
   Cli inject({"inject", "getpriority:delay=3000s", "-p", pid});
@@ -87,6 +97,8 @@ TEST_F(CliInject, WhoIsLateMayBeLetGoBefore) {
   inject.Kill(SIGINT);
   EXPECT_EQ(tracee.Hear(), "20");
   EXPECT_EQ(inject.Wait(), 0) << inject.Err();
+  // Nothing waits for the time that it would have taken.
+  EXPECT_TRUE(Eventually([] { return UsersOfTheModule() == 0; }));
 }
 
 TEST_F(CliInject, SmokeResultsArgumentsAndSignals) {

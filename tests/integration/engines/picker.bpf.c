@@ -10,6 +10,8 @@ extern void bpf_task_release(struct task_struct *task) __ksym;
 /* What it is on, by the name that ps shows, and whose end lets that go. */
 const volatile char program[16] = "";
 const volatile int waker = 0;
+/* A thread that is chosen when any program runs, though it sleeps. */
+const volatile int sleeper = 0;
 
 static const char nobody[16] = "nobody";
 
@@ -17,6 +19,8 @@ static const char nobody[16] = "nobody";
 struct {
 	int held;
 	int unknown;
+	int sleeping;
+	int reserved;
 	unsigned long long number;
 	unsigned long long reports;
 } told = {};
@@ -24,8 +28,13 @@ struct {
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old, struct linux_binprm *bprm)
 {
+	struct task_struct *asleep;
 	int i;
 
+	if (sleeper && (asleep = bpf_task_from_pid(sleeper))) {
+		told.sleeping = utrace_pick(asleep) ?: 1;
+		bpf_task_release(asleep);
+	}
 	for (i = 0; i < 16; i++) {
 		if (task->comm[i] != program[i])
 			return 0;

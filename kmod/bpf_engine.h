@@ -8,7 +8,7 @@
  * afterwards.
  *
  * Lock order: bpf_engines_mutex > bpf_engine.lock.  None of the core's functions is called under
- * bpf_engine.lock but utrace_engine_get().
+ * bpf_engine.lock but utrace_engine_get() and utrace_report_seq().
  */
 #ifndef UTRACE_BPF_ENGINE_H
 #define UTRACE_BPF_ENGINE_H

@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -19,7 +20,7 @@
 namespace utrace::test {
 namespace {
 
-using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -38,6 +39,10 @@ class CliChoice : public testing::Test {
   std::string Pid() const { return std::to_string(tracee_.pid()); }
   bool Held() const {
     return Eventually([this] { return StateOf(tracee_.pid()) == 't'; });
+  }
+  void LetGo() const {
+    const CliResult resume = RunCli({"resume", Pid()});
+    EXPECT_EQ(resume.status, 0) << resume.err;
   }
   static std::string Call(int who) {
     return "call " + std::to_string(SYS_getpriority) + " 0 " + std::to_string(who);
@@ -58,7 +63,7 @@ TEST_F(CliChoice, SmokeAThreadIsHeldAtACallThatItIsTrueOf) {
       stop.Says("held: tid " + Pid() + " of actor (" + Pid() + ") at the entry of getpriority"));
   EXPECT_TRUE(Held());
   EXPECT_THAT(RunCli({"ps", "-p", Pid()}).out, HasSubstr("held at the entry of getpriority"));
-  EXPECT_EQ(RunCli({"resume", Pid()}).status, 0);
+  LetGo();
   EXPECT_EQ(tracee_.Hear(), "-3") << "there is no such process";
   // It was all that it was for.
   EXPECT_EQ(stop.Wait(), 0) << stop.Err();
@@ -74,7 +79,7 @@ TEST_F(CliChoice, EachThreadIsHeldOnceUntilItsEnd) {
   ASSERT_EQ(tracee_.Ask("threads 1"), "1");
   tracee_.Tell(Call(99999));
   ASSERT_TRUE(Held());
-  EXPECT_EQ(RunCli({"resume", Pid()}).status, 0);
+  LetGo();
   EXPECT_EQ(tracee_.Hear(), "-3");
   EXPECT_EQ(tracee_.Ask(Call(99999)), "-3");
   stop.Kill(SIGINT);
@@ -102,7 +107,7 @@ TEST_F(CliChoice, InTheBackgroundAHolderKeepsIt) {
   EXPECT_THAT(stop.out, HasSubstr("to let go: kill "));
   tracee_.Tell(Call(99999));
   ASSERT_TRUE(Held());
-  EXPECT_EQ(RunCli({"resume", Pid()}).status, 0);
+  LetGo();
   EXPECT_EQ(tracee_.Hear(), "-3");
   // The holder sees that nothing is left.
   EXPECT_TRUE(Eventually([] {
@@ -155,19 +160,16 @@ class Cgroups {
 TEST(CliChoiceCgroup, SmokeOfATraceItIsTheCallsInIt) {
   const Cgroups cgroups;
   const std::string move = "echo $$ >" + Cgroups::kRoot + Cgroups::kInner + "/cgroup.procs; ";
-  const auto trace = [&](const std::string& expression) {
-    const CliResult result =
-        RunCli({"trace", "--if", "call == chdir && " + expression, "--", "sh", "-c",
-                "cd /etc; " + move + "cd /tmp; echo $$ >/sys/fs/cgroup/cgroup.procs"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return result.err;
-  };
-  EXPECT_THAT(trace("cgroup == '/choice'"),
-              AllOf(HasSubstr("chdir(\"/tmp\")"), Not(HasSubstr("chdir(\"/etc\")"))));
-  EXPECT_THAT(trace("cgroup != '/sys/fs/cgroup/choice/inner/'"),
-              AllOf(HasSubstr("chdir(\"/etc\")"), Not(HasSubstr("chdir(\"/tmp\")"))));
-  EXPECT_THAT(trace("cgroup == '/'"),
-              AllOf(HasSubstr("chdir(\"/etc\")"), HasSubstr("chdir(\"/tmp\")")));
+  const CliResult trace = RunCli(
+      {"trace", "--if",
+       "call == chdir && (cgroup == '/choice' || path == '/usr' && "
+       "cgroup != '/sys/fs/cgroup/choice/inner/' && cgroup == '/')",
+       "--", "sh", "-c",
+       "cd /usr; cd /etc; " + move + "cd /usr; cd /tmp; echo $$ >/sys/fs/cgroup/cgroup.procs"});
+  EXPECT_EQ(trace.status, 0) << trace.err;
+  EXPECT_THAT(trace.err, ContainsRegex("^chdir\\(\"/usr\"\\)[^\n]*\nchdir\\(\"/usr\"\\)[^\n]*\n"
+                                       "chdir\\(\"/tmp\"\\)[^\n]*\n"));
+  EXPECT_THAT(trace.err, Not(HasSubstr("/etc")));
 }
 
 TEST_F(CliChoice, SmokeACgroupIsThatOfTheThreadOrOneAbove) {
@@ -225,21 +227,23 @@ TEST_F(CliChoice, SmokeAnEngineIsOnTheProcessesOfACgroup) {
 TEST_F(CliChoice, OfACgroupNobodyIsMissed) {
   if (NotHere()) return;
   const Cgroups cgroups;
-  Cli shell = Cli::Of({"sh", "-c", "while :; do sleep 0.05 & sleep 0.01; done"});
+  Cli shell = Cli::Of({"sh", "-c", "while :; do sleep 0.3 & sleep 0.01; done"});
   Cgroups::Move(shell.pid(), Cgroups::kInner);
+  size_t most = 0;
   for (int i = 0; i < 5; ++i) {
     Cli load({"engine", "load", "/payload/engines/forktree.bpf.o", "--cgroup", "/choice", "-f",
               "-o", "/dev/null"});
     ASSERT_TRUE(load.Says("is on the processes of")) << load.Err();
     ASSERT_TRUE(Cgroups::Freeze(true));
     const std::set<int> there = Cgroups::Threads();
-    EXPECT_GT(there.size(), 1u);
+    most = std::max(most, there.size());
     std::set<int> in = TidsOf(RunCli({"engine", "show", "forktree", "-j"}).out);
     for (const int tid : there) EXPECT_TRUE(in.contains(tid)) << tid;
     ASSERT_TRUE(Cgroups::Freeze(false));
     load.Kill(SIGINT);
     EXPECT_EQ(load.Wait(), 0) << load.Err();
   }
+  EXPECT_GT(most, 1u);
   shell.Kill(SIGKILL);
   shell.Wait();
 }

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <map>
 #include <memory>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -33,6 +33,10 @@ namespace {
 
 // How often it is looked whether others have let all go.
 constexpr absl::Duration kLook = absl::Milliseconds(500);
+constexpr absl::Duration kLookFirst = absl::Milliseconds(20);  // whether it is held
+// A thread tells of itself just before it is held. Who has let it go before anybody saw it held, is
+// believed after this.
+constexpr absl::Duration kHeldBy = absl::Seconds(5);
 
 void Print(absl::string_view line) {
   std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
@@ -82,7 +86,8 @@ class Stopper {
       const absl::Duration left = deadline - absl::Now();
       if (left <= absl::ZeroDuration()) return End::kTimeout;
       pollfd wait[] = {{target_.Pidfd().Get(), POLLIN, 0}, {records_->PollFd(), POLLIN, 0}};
-      const auto timeout = absl::ToInt64Milliseconds(std::min(left, kLook)) + 1;
+      const absl::Duration look = AllSeen() ? kLook : kLookFirst;
+      const auto timeout = absl::ToInt64Milliseconds(std::min(left, look)) + 1;
       const int ready = ::poll(wait, std::size(wait), static_cast<int>(timeout));
       if (ready < 0 && errno != EINTR) return LastErrno("wait for the process");
       if (ready > 0 && wait[0].revents != 0) return End::kProcessEnded;
@@ -90,29 +95,41 @@ class Stopper {
   }
 
   // Every thread was held, and is no more.
-  absl::StatusOr<bool> AllLetGo() const {
+  absl::StatusOr<bool> AllLetGo() {
     if (held_.empty()) return false;
+    ASSIGN_OR_RETURN(const bool any_held, Look());
     const absl::StatusOr<std::vector<pid_t>> threads = target_.Threads();
     // Its end is seen otherwise.
-    if (!threads.ok()) return false;
-    for (const pid_t tid : *threads) {
-      if (!held_.contains(tid)) return false;
-    }
-    ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Open());
-    ASSIGN_OR_RETURN(const std::vector<utrace_info> infos, session->List(target_.Pid()));
-    for (const utrace_info& info : infos) {
-      if ((info.flags & UTRACE_INFO_BPF) && OwnerComm(info) == engine_->Name() && IsHeld(info)) {
-        return false;
-      }
-    }
-    return true;
+    if (any_held || !AllSeen() || !threads.ok()) return false;
+    return std::all_of(threads->begin(), threads->end(),
+                       [this](pid_t tid) { return held_.contains(tid); });
   }
 
  private:
+  bool AllSeen() const {
+    return std::all_of(held_.begin(), held_.end(),
+                       [](const auto& entry) { return entry.second.seen; });
+  }
+
+  // Whether any of them is held now, as the module has it.
+  absl::StatusOr<bool> Look() {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Open());
+    ASSIGN_OR_RETURN(const std::vector<utrace_info> infos, session->List(target_.Pid()));
+    bool any = false;
+    for (const utrace_info& info : infos) {
+      const bool is_ours = (info.flags & UTRACE_INFO_BPF) && OwnerComm(info) == engine_->Name();
+      if (!is_ours || !IsHeld(info)) continue;
+      held_[info.tid].seen = true;
+      any = true;
+    }
+    for (auto& [tid, held] : held_) held.seen |= absl::Now() - held.told > kHeldBy;
+    return any;
+  }
+
   absl::Status Tell() {
     ASSIGN_OR_RETURN(const std::vector<EngineRecord> taken, records_->Take());
     for (const EngineRecord& record : taken) {
-      held_.insert(record.held);
+      held_[record.held].told = absl::Now();
       utrace_notice notice{};
       notice.type = UTRACE_NOTICE_HELD;
       notice.event = UTRACE_EVENT(SYSCALL_ENTRY);
@@ -128,7 +145,11 @@ class Stopper {
   const ChosenStop& stop_;
   std::unique_ptr<EngineObject> engine_;
   std::unique_ptr<EngineRecords> records_;
-  std::set<pid_t> held_;
+  struct Held {
+    absl::Time told;
+    bool seen = false;  // as held
+  };
+  std::map<pid_t, Held> held_;
 };
 
 }  // namespace

@@ -59,7 +59,7 @@ void AddTargetOptions(CLI::App& app, TargetOptions* options) {
                  "show at most this many bytes of a buffer or string (32)")
       ->check(CLI::Range(0, UTRACE_PAYLOAD_MAX))
       ->type_name("N");
-  app.add_option("--if", options->chosen,
+  app.add_option("--if,--when", options->chosen,
                  "only calls of which this is true, decided in the kernel (docs/expressions.md)")
       ->type_name("EXPR");
   app.add_flag("--no-module", options->no_module,

@@ -95,7 +95,7 @@ TEST(Usage, ExpressionsThatMeanNothingAreMarked) {
             "utracectl: cannot use this expression: there is no such system call\n"
             "  call == opennat\n"
             "          ^~~~~~~\n");
-  EXPECT_THAT(RunCommand({"record", "-o", "/dev/null", "--if", "path < 'x'", "-p", "1"}).text,
+  EXPECT_THAT(RunCommand({"record", "-o", "/dev/null", "--when", "path < 'x'", "-p", "1"}).text,
               HasSubstr("texts are compared by == != ~ !~"));
 }
 

@@ -141,7 +141,7 @@ Run DefineEngineLoad(CLI::App& app) {
                     ->excludes(cgroup);
   app.add_option("--name", options->name, "what it is called (default: the object's name)")
       ->type_name("NAME");
-  app.add_option("--if", options->chosen,
+  app.add_option("--if,--when", options->chosen,
                  "only about calls of which this is true (docs/expressions.md)")
       ->type_name("EXPR");
   app.add_option("--path", options->paths,

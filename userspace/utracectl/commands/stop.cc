@@ -308,7 +308,7 @@ Run DefineStop(CLI::App& app) {
       ->type_name("syscall:NAME|signal:NAME")
       ->check(
           [](const std::string& text) { return std::string(ParsePlace(text).status().message()); });
-  app.add_option("--if", options->chosen,
+  app.add_option("--if,--when", options->chosen,
                  "with --at syscall:NAME: only at a call of which this is true, decided in the "
                  "kernel (docs/expressions.md)")
       ->type_name("EXPR");

@@ -270,15 +270,21 @@ static void session_leader_tid(struct session_thread *t)
 {
 	struct session_engine *se = t->owner;
 	struct session_thread *other;
-	struct task_struct *heir;
+	struct task_struct *heir, *exec;
 	unsigned long irq;
 
 	if (t->tid != t->tgid)
 		return;
 	rcu_read_lock();
-	/* After the swap it leads no more. */
-	heir = thread_group_leader(current) ? READ_ONCE(current->signal->group_exec_task) :
-					      READ_ONCE(current->group_leader);
+	/*
+	 * The kernel swaps first, and forgets who execs after that: who sees nobody any more that
+	 * execs, sees who leads now.  The barrier pairs with de_thread()'s lock in between.
+	 */
+	exec = READ_ONCE(current->signal->group_exec_task);
+	smp_rmb();
+	heir = READ_ONCE(current->group_leader);
+	if (heir == current)
+		heir = exec;
 	if (heir && heir != current) {
 		spin_lock_irqsave(&se->session->lock, irq);
 		list_for_each_entry(other, &se->threads, entry) {

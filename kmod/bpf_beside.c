@@ -5,11 +5,9 @@
  */
 #include <linux/irq_work.h>
 #include <linux/module.h>
-#include <linux/rculist.h>
 #include <linux/refcount.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/task_work.h>
 
 #include "attach.h"
@@ -20,26 +18,21 @@
 /* Who runs it may be just about to go to sleep, with a run queue locked: it wakes nobody. */
 #define GFP_QUIET __GFP_NOWARN
 
-/* With a reference, or NULL.  While there is its link the module stays. */
-static struct bpf_engine *bpf_engine_named(const char *name)
+/* With references to it and the module, or NULL. */
+static struct bpf_engine *bpf_engine_get(const char *name)
 {
-	struct utrace_bpf_engine_ops *map;
-	struct bpf_engine *be, *found = NULL;
+	struct bpf_engine *be;
 	int idx;
 
 	idx = srcu_read_lock(&bpf_maps);
-	list_for_each_entry_srcu(be, &bpf_engines, entry, srcu_read_lock_held(&bpf_maps))
-	{
-		map = srcu_dereference(be->map, &bpf_maps);
-		if (!map || strcmp(map->name, name))
-			continue;
+	be = bpf_engine_named(name);
+	if (be) {
 		refcount_inc(&be->ref);
+		/* Its link is there, and so the module is. */
 		__module_get(THIS_MODULE);
-		found = be;
-		break;
 	}
 	srcu_read_unlock(&bpf_maps, idx);
-	return found;
+	return be;
 }
 
 /* Last: whoever unloads the module waits until all have left it. */
@@ -133,7 +126,7 @@ int bpf_engine_pick(const char *name, struct task_struct *task)
 
 	if (utrace_task_is_kernel(task))
 		return -EPERM;
-	be = bpf_engine_named(name);
+	be = bpf_engine_get(name);
 	if (!be)
 		return -ENOENT;
 	err = pick_for(be, task);
@@ -210,7 +203,7 @@ static void queue_release(struct irq_work *irq)
 
 int bpf_engine_let_go(const char *name, struct task_struct *task, u64 seq)
 {
-	struct bpf_engine *be = bpf_engine_named(name);
+	struct bpf_engine *be = bpf_engine_get(name);
 	struct bpf_release *release;
 
 	if (!be)

@@ -66,7 +66,8 @@ static struct task_struct *next_process(struct cgroup *cgroup, int *nr)
 
 /*
  * Until a walk finds nobody new: who is born of one that is in already joins in its creator's clone
- * report.  What comes into it from elsewhere meanwhile joins at its exec, as later.
+ * report.  What comes into it from elsewhere meanwhile joins at its exec, as later.  An engine that
+ * follows no children is on those that are there: it would run after a group that forks for ever.
  */
 int bpf_cgroup_join(struct bpf_engine *be)
 {
@@ -87,7 +88,7 @@ int bpf_cgroup_join(struct bpf_engine *be)
 				return -EINTR;
 			cond_resched();
 		}
-	} while (joined);
+	} while (joined && (be->flags & UTRACE_TARGET_CHILDREN));
 	return 0;
 }
 

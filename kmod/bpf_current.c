@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* For programs beside an engine: is that on the thread that runs them? */
-#include <linux/rculist.h>
 #include <linux/sched/signal.h>
-#include <linux/string.h>
 
 #include "bpf_engine.h"
 #include "compat/worker.h"
@@ -25,7 +23,6 @@ static bool is_on_process(struct bpf_engine *be)
 
 bool bpf_engine_on_current(const char *name)
 {
-	struct utrace_bpf_engine_ops *map;
 	struct bpf_engine *be;
 	bool on = false;
 	int idx;
@@ -33,15 +30,10 @@ bool bpf_engine_on_current(const char *name)
 	if (current->flags & PF_KTHREAD)
 		return false;
 	idx = srcu_read_lock(&bpf_maps);
-	list_for_each_entry_srcu(be, &bpf_engines, entry, srcu_read_lock_held(&bpf_maps))
-	{
-		map = srcu_dereference(be->map, &bpf_maps);
-		if (!map || strcmp(map->name, name))
-			continue;
+	be = bpf_engine_named(name);
+	if (be)
 		on = utrace_task_is_kernel(current) ? is_on_process(be) :
 						      bpf_engine_is_on(be, current);
-		break;
-	}
 	srcu_read_unlock(&bpf_maps, idx);
 	return on;
 }

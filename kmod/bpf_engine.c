@@ -299,6 +299,20 @@ static struct bpf_engine *bpf_engine_find(const struct utrace_bpf_engine_ops *ma
 	return NULL;
 }
 
+struct bpf_engine *bpf_engine_named(const char *name)
+{
+	struct utrace_bpf_engine_ops *map;
+	struct bpf_engine *be;
+
+	list_for_each_entry_srcu(be, &bpf_engines, entry, srcu_read_lock_held(&bpf_maps))
+	{
+		map = srcu_dereference(be->map, &bpf_maps);
+		if (map && !strcmp(map->name, name))
+			return be;
+	}
+	return NULL;
+}
+
 static bool name_taken(const char *name)
 {
 	const struct bpf_engine *be;

@@ -88,6 +88,9 @@ static inline struct utrace_bpf_engine_ops *bpf_engine_map(const struct bpf_engi
 /* The module's exit waits for what is in it. */
 extern struct workqueue_struct *bpf_works;
 
+/* By its name, for as long as bpf_maps is held for reading; NULL: there is none.  Any context. */
+struct bpf_engine *bpf_engine_named(const char *name);
+
 int bpf_engine_init(void);
 void bpf_engine_exit(void);
 /* Any context. */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs of other types choose whom an engine in BPF is on, and let go what it holds.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -15,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/integration/cli.h"
 #include "tests/integration/debugger.h"
+#include "tests/integration/engine_told.h"
 #include "tests/integration/harness.h"
 #include "userspace/libutrace/bpf/engine_object.h"
 #include "userspace/libutrace/bpf/engine_types.h"
@@ -58,14 +57,7 @@ class BpfBeside : public testing::Test {
     EXPECT_TRUE(attached.ok()) << attached;
     return *std::move(engine);
   }
-  static Told ToldTo(const EngineObject& engine) {
-    const bpf_map* map = bpf_object__find_map_by_name(engine.Object(), ".bss");
-    Told told{};
-    const int key = 0;
-    EXPECT_EQ(bpf_map__value_size(map), sizeof(told));
-    EXPECT_EQ(bpf_map__lookup_elem(map, &key, sizeof(key), &told, sizeof(told), 0), 0);
-    return told;
-  }
+  static Told ToldTo(const EngineObject& engine) { return test::ToldTo<Told>(engine); }
   static std::string MapsOf(pid_t pid) {
     std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
     return {std::istreambuf_iterator<char>(maps), {}};

@@ -17,6 +17,7 @@
 #include "include/uapi/utrace.h"
 #include "tests/integration/debugger.h"
 #include "tests/integration/device.h"
+#include "tests/integration/engine_told.h"
 #include "tests/integration/harness.h"
 #include "tests/integration/identity.h"
 #include "userspace/base/errno_status.h"
@@ -70,14 +71,7 @@ class BpfEngine : public testing::Test {
     char fd_path[64];
   };
   // As it is now.
-  static Told ToldTo(const EngineObject& engine) {
-    const bpf_map* map = bpf_object__find_map_by_name(engine.Object(), ".bss");
-    Told told{};
-    const int key = 0;
-    EXPECT_EQ(bpf_map__value_size(map), sizeof(told));
-    EXPECT_EQ(bpf_map__lookup_elem(map, &key, sizeof(key), &told, sizeof(told), 0), 0);
-    return told;
-  }
+  static Told ToldTo(const EngineObject& engine) { return test::ToldTo<Told>(engine); }
   static unsigned long long Count(const EngineObject& engine, utrace_event event) {
     return ToldTo(engine).events[event];
   }

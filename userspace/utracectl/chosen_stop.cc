@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <utility>
@@ -22,6 +21,7 @@
 #include "userspace/libutrace/bpf/engine_types.h"
 #include "userspace/libutrace/decode/syscall_table.h"
 #include "userspace/libutrace/engine_view.h"
+#include "userspace/libutrace/machine.h"
 #include "userspace/libutrace/predicate/expression.h"
 #include "userspace/libutrace/session.h"
 #include "userspace/utracectl/command.h"
@@ -38,11 +38,6 @@ constexpr absl::Duration kLookFirst = absl::Milliseconds(20);  // whether it is 
 // believed after this.
 constexpr absl::Duration kHeldBy = absl::Seconds(5);
 
-void Print(absl::string_view line) {
-  std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
-  std::fflush(stdout);
-}
-
 class Stopper {
  public:
   enum class End { kDone, kTimeout, kAskedToEnd, kProcessEnded };
@@ -51,6 +46,11 @@ class Stopper {
 
   absl::Status Attach() {
     RETURN_IF_ERROR(CheckTakesEngines());
+    // The kernel's program has its numbers alone.
+    if (!InInitialPidNamespace()) {
+      return ErrnoStatus(EOPNOTSUPP, absl::StrCat("stop ", target_.ProcessText(), " by --if"),
+                         "utracectl is in a pid namespace of its own: run it outside");
+    }
     // By itself first: what is wrong is then shown at its place.
     RETURN_IF_ERROR(ParseExpression(stop_.condition, Moment::kEntry).status());
     std::string chosen = absl::StrCat("call == ", stop_.call, " && (", stop_.condition, ")");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <string>
 
 #include "absl/strings/numbers.h"
@@ -30,6 +31,17 @@ absl::Span<const Command> Commands() { return kCommands; }
 
 void PrintError(const absl::Status& status) { PrintLine(status.message()); }
 void PrintNote(absl::string_view text) { PrintLine(text); }
+
+void Print(absl::string_view line) {
+  std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+  std::fflush(stdout);
+}
+
+int Finish(const absl::Status& status) {
+  if (status.ok()) return kExitOk;
+  PrintError(status);
+  return kExitFailure;
+}
 
 std::string AboveZeroError(const std::string& text) {
   double number = 0;

@@ -47,6 +47,11 @@ absl::Span<const Command> Commands();
 // "utracectl: <message>" on standard error.
 void PrintError(const absl::Status& status);
 void PrintNote(absl::string_view text);
+// A line on standard output, at once.
+void Print(absl::string_view line);
+
+// The exit status of what came to this; an error is printed.
+int Finish(const absl::Status& status);
 
 // For the parser: what is wrong with `text` as a number above 0; nothing if it is one.
 std::string AboveZeroError(const std::string& text);

@@ -238,12 +238,6 @@ absl::Status Detach(const EngineOptions& options) {
   }
 }
 
-int Finish(const absl::Status& status) {
-  if (status.ok()) return kExitOk;
-  PrintError(status);
-  return kExitFailure;
-}
-
 }  // namespace
 
 Run DefineEngine(CLI::App& app) {

@@ -95,12 +95,6 @@ absl::Status LoadOnProcess(const LoadOptions& options) {
   });
 }
 
-int Finish(const absl::Status& status) {
-  if (status.ok()) return kExitOk;
-  PrintError(status);
-  return kExitFailure;
-}
-
 // Loads it, attaches it to nobody, and lets it go.
 absl::Status Verify(const std::string& file, bool log) {
   RETURN_IF_ERROR(CheckTakesEngines());

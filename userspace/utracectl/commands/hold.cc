@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <memory>
 #include <set>
 
@@ -111,11 +110,6 @@ class HeldProgram {
   const HoldOptions& options_;
   const Ready& ready_;
 };
-
-void Print(absl::string_view line) {
-  std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
-  std::fflush(stdout);
-}
 
 // Holds what a process and all below it execute.
 class HeldTree {

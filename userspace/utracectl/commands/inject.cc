@@ -63,14 +63,11 @@ int Inject(const InjectOptions& options, const ProgramArgs& program) {
   };
   if (!program.empty()) return RunEnginesOnProgram(options.target, program, start);
   const pid_t pid = options.target.pid;
-  const absl::Status status = RunEngines(options.target, start, [&](const RunningEngines&) {
+  return Finish(RunEngines(options.target, start, [&](const RunningEngines&) {
     const absl::StatusOr<ThreadInfo> info = ReadThread(pid);
     return absl::StrCat("into ", info.ok() ? ProcessName(pid, info->comm) : absl::StrCat(pid), ": ",
                         absl::StrJoin(options.injections, ", "));
-  });
-  if (status.ok()) return kExitOk;
-  PrintError(status);
-  return kExitFailure;
+  }));
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,11 +42,6 @@ struct StopOptions {
   double wait = 0;  // seconds; 0: as long as it takes to say how things stand
   bool background = false;
 };
-
-void Print(absl::string_view line) {
-  std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
-  std::fflush(stdout);
-}
 
 bool ComesBy(pid_t tid) {
   const absl::StatusOr<ThreadInfo> info = ReadThread(tid);
